@@ -1,0 +1,5 @@
+"""``python -m leadmill``."""
+
+from leadmill.cli import main
+
+main()

@@ -1,0 +1,24 @@
+"""The one clock: the source's own ``now()``, or the demo's row that the simulator moves."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import text
+from sqlalchemy.exc import NoResultFound, OperationalError, ProgrammingError
+
+from leadmill.errors import NoClock
+from leadmill.spec import UseCase
+from leadmill.storage.source import source_engine, unreachable
+
+
+def source_now(use_case: UseCase) -> datetime:
+    """Now (timezone-aware, UTC) as the source of ``use_case`` tells it. Raises SourceUnreachable and NoClock."""
+    relation = use_case.source.clock
+    statement = f"SELECT now FROM {relation}" if relation else "SELECT now()"
+    try:
+        with source_engine(use_case).connect() as connection:
+            moment: datetime = connection.execute(text(statement)).scalar_one()
+    except OperationalError as error:
+        raise unreachable(use_case, error) from error
+    except (NoResultFound, ProgrammingError) as error:
+        raise NoClock(use_case.name, str(relation)) from error
+    return moment.astimezone(UTC)

@@ -1,0 +1,159 @@
+"""Every error that leadmill raises on purpose: it says where, what was found and what to do next."""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+SHOWN_EXAMPLES = 5
+
+
+class LeadmillError(Exception):
+    """Root of all errors raised on purpose; its text is written for the person who reads it."""
+
+
+class SpecError(LeadmillError):
+    """A use case specification is wrong."""
+
+    def __init__(self, file: str, path: str, found: object, allowed: str, known: Iterable[str] = ()) -> None:
+        self.file, self.path, self.found, self.allowed = file, path, found, allowed
+        near = nearest(str(found), known)
+        hint = f" Did you mean '{near}'?" if near else ""
+        super().__init__(f"{file}: {path}: found {found!r}; allowed: {allowed}.{hint}")
+
+
+class UnknownUseCase(LeadmillError):
+    """No folder of that name under the use cases."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        self.name, self.known = name, tuple(known)
+        near = nearest(name, known)
+        hint = f" Did you mean '{near}'?" if near else f" Known: {', '.join(known) or 'none'}."
+        super().__init__(f"There is no use case '{name}'.{hint} A use case is a folder under include/use_cases.")
+
+
+class MissingSetting(LeadmillError):
+    """A required environment variable is not set."""
+
+    def __init__(self, variable: str) -> None:
+        self.variable = variable
+        super().__init__(
+            f"{variable} is not set. Inside a checkout run './leadmill up' first, then 'eval \"$(./leadmill env)\"'."
+        )
+
+
+class SourceUnreachable(LeadmillError):
+    """The warehouse did not answer."""
+
+    def __init__(self, connection: str, where: str, reason: str) -> None:
+        self.connection = connection
+        super().__init__(
+            f"The warehouse behind connection '{connection}' ({where}) did not answer: {reason}. "
+            "Nothing was read and nothing changed; the next run starts from the same watermark."
+        )
+
+
+class NoClock(LeadmillError):
+    """The source has no clock to read: nothing was loaded into the demo warehouse yet, or it may not be read."""
+
+    def __init__(self, use_case: str, relation: str) -> None:
+        self.use_case, self.relation = use_case, relation
+        super().__init__(
+            f"The clock of '{use_case}', {relation}, cannot be read in its source. Load a file first "
+            f"(./leadmill load {use_case} FILE.csv), or name another clock in the spec (source.clock)."
+        )
+
+
+class SourceColumnsChanged(LeadmillError):
+    """The extract query no longer returns what the spec declares."""
+
+    def __init__(self, use_case: str, missing: Sequence[str], detail: str = "") -> None:
+        self.use_case, self.missing = use_case, tuple(missing)
+        what = f"lacks the column(s) {', '.join(missing)}" if missing else f"failed: {detail}"
+        super().__init__(
+            f"The extract of '{use_case}' {what}. Nothing was published and the watermark stays. "
+            f"Mend the source or include/use_cases/{use_case}/sql/extract.sql, then run {use_case}_etl again."
+        )
+
+
+class WindowBlocked(LeadmillError):
+    """A batch rule is broken: nothing of the window may be published."""
+
+    def __init__(self, use_case: str, window_id: int, reasons: Sequence[str]) -> None:
+        self.use_case, self.window_id, self.reasons = use_case, window_id, tuple(reasons)
+        super().__init__(
+            f"Window {window_id} of '{use_case}' is blocked: {'; '.join(reasons)}. Nothing was published and the "
+            "watermark stays; the next run retries it extended. See rejected."
+            f"{use_case} for the rows, or release it: trigger {use_case}_etl with 'release_window' and a reason."
+        )
+
+
+class NotEnoughData(LeadmillError):
+    """A model may not be fitted or judged on so few rows."""
+
+    def __init__(self, use_case: str, what: str, found: int, needed: int, field: str) -> None:
+        self.use_case, self.found, self.needed = use_case, found, needed
+        super().__init__(
+            f"'{use_case}' has {found} {what}, its spec asks for {needed} (gate.{field}). The champion, if any, "
+            "stays. Load more data or lower the minimum openly in the spec."
+        )
+
+
+class NoChampion(LeadmillError):
+    """Nothing was promoted yet."""
+
+    def __init__(self, use_case: str) -> None:
+        self.use_case = use_case
+        super().__init__(f"'{use_case}' has no champion yet. Run the DAG {use_case}_train first.")
+
+
+class ModelContractBroken(LeadmillError):
+    """A model needs inputs that the features do not offer."""
+
+    def __init__(self, use_case: str, version: str, problems: Sequence[str]) -> None:
+        self.use_case, self.version, self.problems = use_case, version, tuple(problems)
+        super().__init__(f"Model {version} of '{use_case}' does not fit the features: {'; '.join(problems)}.")
+
+
+class NotTrainable(LeadmillError):
+    """The training rows cannot be split into rows that teach and rows that judge."""
+
+    def __init__(self, use_case: str, reason: str) -> None:
+        self.use_case, self.reason = use_case, reason
+        super().__init__(f"'{use_case}' cannot be trained: {reason}. The champion, if any, stays.")
+
+
+class PromotionRefused(LeadmillError):
+    """A model may not become champion."""
+
+    def __init__(self, use_case: str, version: str, reasons: Sequence[str]) -> None:
+        self.use_case, self.version, self.reasons = use_case, version, tuple(reasons)
+        super().__init__(f"Model {version} of '{use_case}' was not promoted: {'; '.join(reasons)}. The champion stays.")
+
+
+class FileRejected(LeadmillError):
+    """A user's file cannot be loaded as it is; ``line`` counts from 1, the header included."""
+
+    def __init__(self, file: str, problem: str, line: int | None = None) -> None:
+        self.file, self.problem, self.line = file, problem, line
+        where = f"{file}, line {line:,}" if line else file
+        super().__init__(f"{where}: {problem}. Nothing was loaded.")
+
+
+class UnknownVersion(LeadmillError):
+    """No model version of that number."""
+
+    def __init__(self, use_case: str, version: str, known: Sequence[str]) -> None:
+        self.use_case, self.version, self.known = use_case, version, tuple(known)
+        super().__init__(f"'{use_case}' has no model version {version}. Known: {', '.join(known) or 'none'}.")
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name closest to ``name``, or None where nothing is near."""
+    found = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def examples(items: Sequence[object]) -> str:
+    """A capped, readable list: at most SHOWN_EXAMPLES items and how many more there are."""
+    shown = ", ".join(str(item)[:80] for item in items[:SHOWN_EXAMPLES])
+    more = len(items) - SHOWN_EXAMPLES
+    return f"{shown} and {more:,} more" if more > 0 else shown

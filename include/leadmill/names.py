@@ -1,0 +1,78 @@
+"""Every name that two places must agree on: tables, assets, DAGs, Feast objects, models."""
+
+from typing import Protocol
+
+SCHEMAS = ("raw", "rejected", "staging", "features", "online", "scores", "ops")
+READER_ROLE = "leadmill_reader"
+FEAST_PROJECT = "leadmill"
+
+
+class Named(Protocol):
+    """Anything with a use case's name."""
+
+    @property
+    def name(self) -> str: ...
+
+
+def raw_table(use_case: Named) -> str:
+    return f"raw.{use_case.name}"
+
+
+def rejected_table(use_case: Named) -> str:
+    return f"rejected.{use_case.name}"
+
+
+def staging_table(use_case: Named) -> str:
+    return f"staging.{use_case.name}"
+
+
+def features_table(use_case: Named) -> str:
+    return f"features.{use_case.name}"
+
+
+def latest_view(use_case: Named) -> str:
+    return f"features.{use_case.name}_latest"
+
+
+def labels_table(use_case: Named) -> str:
+    return f"features.{use_case.name}_labels"
+
+
+def scores_staging_table(use_case: Named) -> str:
+    return f"staging.{use_case.name}_scores"
+
+
+def scores_table(use_case: Named) -> str:
+    return f"scores.{use_case.name}"
+
+
+def history_table(use_case: Named) -> str:
+    return f"scores.{use_case.name}_history"
+
+
+def source_asset(use_case: Named) -> str:
+    return f"source/{use_case.name}"
+
+
+def features_asset(use_case: Named) -> str:
+    return f"features/{use_case.name}"
+
+
+def model_asset(use_case: Named) -> str:
+    return f"model/{use_case.name}"
+
+
+def scores_asset(use_case: Named) -> str:
+    return f"scores/{use_case.name}"
+
+
+def missing_flag(column: str) -> str:
+    return f"{column}_missing"
+
+
+def feature_view(use_case: Named) -> str:
+    return f"{use_case.name}_features"
+
+
+def feature_service(use_case: Named) -> str:
+    return use_case.name

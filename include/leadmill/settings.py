@@ -1,0 +1,72 @@
+"""The one door by which the environment enters."""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from leadmill.errors import MissingSetting
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are; read once from the environment by :func:`current`."""
+
+    home: Path
+    use_cases: Path
+    feature_repo: Path
+    state: Path
+    data_docs: Path
+    mlflow_artifacts: Path
+    kill_at: str | None
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy-free URL (postgresql://) of leadmill's own database."""
+        return required("LEADMILL_DATABASE_URL")
+
+    @property
+    def mlflow_url(self) -> str:
+        """URL of MLflow's tracking and registry database (postgresql://)."""
+        return required("LEADMILL_MLFLOW_URL")
+
+    @property
+    def warehouse_url(self) -> str:
+        """URL by which the demo loader writes into its warehouse (postgresql://); the pipeline never uses it."""
+        return required("LEADMILL_WAREHOUSE_URL")
+
+    def connection_url(self, connection: str) -> str:
+        """URL of the Airflow connection of that name, from ``AIRFLOW_CONN_<NAME>``."""
+        return required(f"AIRFLOW_CONN_{connection.upper()}")
+
+
+def required(variable: str) -> str:
+    """Value of an environment variable that must be set. Raises MissingSetting."""
+    value = os.environ.get(variable)
+    if not value:
+        raise MissingSetting(variable)
+    return value
+
+
+@cache
+def current() -> Settings:
+    """The settings of this process."""
+    home = Path(os.environ.get("LEADMILL_HOME", ROOT))
+    state = Path(os.environ.get("LEADMILL_STATE", home / ".leadmill"))
+    return Settings(
+        home=home,
+        use_cases=Path(os.environ.get("LEADMILL_USE_CASES", home / "include" / "use_cases")),
+        feature_repo=Path(os.environ.get("LEADMILL_FEATURE_REPO", home / "feature_repo")),
+        state=state,
+        data_docs=Path(os.environ.get("LEADMILL_DATA_DOCS", state / "data_docs")),
+        mlflow_artifacts=Path(os.environ.get("LEADMILL_MLFLOW_ARTIFACTS", state / "mlflow")),
+        kill_at=os.environ.get("LEADMILL_KILL_AT"),
+    )
+
+
+def apply(variables: dict[str, str]) -> None:
+    """Put ``variables`` into this process's environment and read the settings anew."""
+    os.environ.update(variables)
+    current.cache_clear()

@@ -1,0 +1,333 @@
+"""The use case specification: parsed once from ``use_case.yaml`` into a frozen ``UseCase``, then trusted."""
+
+import re
+from datetime import datetime, timedelta
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+from zoneinfo import available_timezones
+
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
+
+from leadmill import settings
+from leadmill.columns import Column, Frozen, Identifier
+from leadmill.errors import SpecError, UnknownUseCase, nearest
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_KEY_PATTERNS = {
+    "uuid": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+    "int": "^[0-9]{1,18}$",
+    "string": "^[A-Za-z0-9_.@-]{1,200}$",
+}
+_DERIVED = ("folder", "version")
+Candidate = Literal["logistic_regression", "random_forest", "hist_gradient_boosting"]
+
+
+def _duration(value: object) -> object:
+    found = re.fullmatch(r"(\d+)([smhd])", str(value))
+    if isinstance(value, timedelta):
+        return value
+    if not found:
+        raise ValueError("a duration such as 30s, 1m, 12h or 7d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _horizon(value: object) -> object:
+    return None if value in ("none", None) else _duration(value)
+
+
+def _zone(value: str) -> str:
+    if value not in available_timezones():
+        near = nearest(value, available_timezones())
+        raise ValueError("an IANA time zone" + (f"; did you mean '{near}'?" if near else ""))
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+
+
+class Entity(Frozen):
+    """What is scored, and how its key is written."""
+
+    name: Identifier
+    key: Identifier
+    key_type: Literal["uuid", "int", "string"]
+
+    @property
+    def key_pattern(self) -> str:
+        """POSIX regular expression that every key matches."""
+        return _KEY_PATTERNS[self.key_type]
+
+    @property
+    def sql_type(self) -> str:
+        return "bigint" if self.key_type == "int" else "text"
+
+    def same_key(self, name: str) -> str:
+        """SQL text that is equal for two spellings of one key, cut to a length that a btree index can hold."""
+        spelled = {"uuid": f"lower({name})", "int": f"ltrim({name}, '0')", "string": name}
+        return f"left({spelled[self.key_type]}, 200)"
+
+
+class Created(Frozen):
+    """A column that stands in for the time of creation: ``epoch`` plus its number times ``unit``."""
+
+    column: str
+    epoch: datetime
+    unit: Duration
+
+
+class File(Frozen):
+    """How a user's own file of this use case is read into the demo warehouse; names are the file's headers."""
+
+    key: str
+    created: Created | None = None
+
+
+class Source(Frozen):
+    """Where the rows come from and how far a window reaches."""
+
+    connection: Identifier
+    relation: str = Field(pattern=r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$")
+    watermark: Identifier
+    history: Literal["events", "snapshot"]
+    timezone: Zone = "UTC"
+    safety_lag: Duration = timedelta(minutes=1)
+    overlap: Duration = timedelta(minutes=10)
+    poll: Duration = timedelta(seconds=10)
+    clock: str | None = Field(default=None, pattern=r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$")
+    max_rejected_share: float = Field(default=0.2, gt=0, le=1)
+    file: File | None = None
+
+
+class Label(Frozen):
+    """What is predicted: the outcome within ``horizon``; None where labels are known at load."""
+
+    name: Identifier
+    title: str = ""
+    horizon: Annotated[timedelta | None, BeforeValidator(_horizon)]
+
+
+class Imputation(Frozen):
+    """When learned imputers are fitted: first on ``first`` rows, again when the rows grew by ``growth``."""
+
+    first: int = Field(default=500, ge=500)
+    growth: float = Field(default=2.0, gt=1)
+
+
+class Model(Frozen):
+    """Candidates from simple to complex, the metric that chooses, and named variants for comparison only."""
+
+    candidates: tuple[Candidate, ...] = Field(min_length=1)
+    metric: Literal["pr_auc", "roc_auc", "log_loss"] = "pr_auc"
+    inputs: tuple[str, ...] = ()
+    variants: dict[Identifier, tuple[str, ...]] = Field(default_factory=dict)
+    leak_alarm: float = 0.97
+
+
+class Gate(Frozen):
+    """What a challenger must show before it may serve."""
+
+    min_rows: int = Field(default=1000, ge=20)
+    min_positives: int = Field(default=120, ge=10)
+    non_inferior_by: float = Field(default=0.005, ge=0)
+
+
+class Score(Frozen):
+    """How a probability becomes what sales sees."""
+
+    scale: int = Field(default=1000, gt=0)
+    population: Literal["open", "all"] = "open"
+    bands: dict[str, float]
+    stale_after: Duration = timedelta(days=2)
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        shares = list(self.bands.values())
+        if shares != sorted(set(shares)) or not shares or shares[-1] != 1.0 or shares[0] <= 0:
+            raise ValueError("shares that rise from the best band to the last, which is 1.0 (A: 0.10, ..., D: 1.0)")
+        return self
+
+
+class Retrain(Frozen):
+    """When new data starts a training."""
+
+    new_outcomes: int = Field(default=200, ge=1)
+
+
+class UseCase(Frozen):
+    """One entity, one source, one label; everything else derives from this."""
+
+    name: Identifier
+    title: str
+    description: str = ""
+    note: str = ""
+    task: Literal["binary", "multiclass"] = "binary"
+    classes: tuple[str, ...] = ()
+    entity: Entity
+    source: Source
+    as_of: tuple[Duration, ...] = ()
+    label: Label
+    features: dict[str, Column]
+    imputation: Imputation = Imputation()
+    model: Model
+    gate: Gate = Gate()
+    score: Score
+    retrain: Retrain = Retrain()
+    folder: Path
+    version: str
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.task == "multiclass") != bool(self.classes):
+            raise ValueError("'classes' go with 'task: multiclass', and only with it")
+        if self.source.history == "events" and (self.label.horizon is None or not self.as_of):
+            raise ValueError("'history: events' needs a label.horizon and the ages in 'as_of'")
+        if self.source.history == "snapshot" and self.label.horizon is None and self.score.population != "all":
+            raise ValueError("'horizon: none' closes nothing, so score.population is 'all', not 'open'")
+        reserved = {self.entity.key, self.label.name, self.source.watermark} & set(self.features)
+        if reserved:
+            raise ValueError(f"'{min(reserved)}' is the key, the label or the watermark and cannot be a feature too")
+        return self
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Every declared column, in the order of the spec."""
+        return tuple(self.features.values())
+
+    @property
+    def feature_columns(self) -> tuple[Column, ...]:
+        """The columns that are prepared, stored and offered to models."""
+        return tuple(column for column in self.columns if column.is_feature)
+
+    @property
+    def inputs(self) -> tuple[Column, ...]:
+        """The features that models are trained on: ``model.inputs``, or all."""
+        chosen = self.model.inputs or tuple(column.name for column in self.feature_columns)
+        return tuple(self.features[name] for name in chosen)
+
+    @property
+    def score_column(self) -> str:
+        return f"{self.entity.name}_score"
+
+    def sql(self, part: str) -> str:
+        """Text of ``sql/<part>.sql`` of this use case."""
+        return (self.folder / "sql" / f"{part}.sql").read_text(encoding="utf-8")
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML in which a key written twice is an error instead of a silent loss."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = [self.construct_object(key, deep=deep) for key, _ in node.value]
+        for key in seen:
+            if seen.count(key) > 1:
+                raise yaml.YAMLError(f"key '{key}' stands twice, again in line {node.start_mark.line + 1}")
+        return super().construct_mapping(node, deep=deep)
+
+
+def use_case_names() -> list[str]:
+    """Names of all use cases, sorted: the folders that hold a ``use_case.yaml``."""
+    return sorted(path.parent.name for path in settings.current().use_cases.glob("*/use_case.yaml"))
+
+
+@cache
+def load_use_case(name: str) -> UseCase:
+    """The use case of that name. Raises UnknownUseCase or SpecError."""
+    file = settings.current().use_cases / name / "use_case.yaml"
+    if not file.is_file():
+        raise UnknownUseCase(name, use_case_names())
+    return parse_use_case(file)
+
+
+def parse_use_case(file: Path) -> UseCase:
+    """Read and check one specification file. Raises SpecError with the path of the first fault."""
+    home = settings.current().home
+    shown = str(file.relative_to(home)) if file.is_relative_to(home) else str(file)
+    text = file.read_text(encoding="utf-8")
+    try:
+        raw = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        raise SpecError(shown, "(file)", str(error).replace("\n", " "), "valid YAML") from error
+    if not isinstance(raw, dict):
+        raise SpecError(shown, "(file)", type(raw).__name__, "a mapping of fields")
+    if raw.get("name") != file.parent.name:
+        raise SpecError(shown, "name", raw.get("name"), f"the name of its folder, '{file.parent.name}'")
+    _check_given(shown, raw)
+    features = raw.get("features")
+    if isinstance(features, dict):
+        raw["features"] = {
+            key: {"name": key, "title": str(key).replace("_", " ").capitalize(), **body}
+            if isinstance(body, dict)
+            else body
+            for key, body in features.items()
+        }
+    try:
+        use_case = UseCase(**raw, folder=file.parent, version=sha256(text.encode()).hexdigest()[:12])
+    except ValidationError as error:
+        raise _spec_error(shown, raw, error) from error
+    _check_inputs(shown, use_case)
+    return use_case
+
+
+def _check_given(file: str, raw: dict[Any, Any]) -> None:
+    """What the parser adds by itself may not be written, and every field has a name."""
+    for field in raw:
+        if not isinstance(field, str) or field in _DERIVED:
+            known = _fields_at(())
+            raise SpecError(file, str(field), field, f"one of {', '.join(known)}", known)
+    features = raw.get("features")
+    for column, body in features.items() if isinstance(features, dict) else ():
+        if isinstance(body, dict) and "name" in body:
+            known = _fields_at(("features", column))
+            raise SpecError(file, f"features.{column}.name", "name", f"one of {', '.join(known)}", known)
+
+
+def _check_inputs(file: str, use_case: UseCase) -> None:
+    """No input and no variant may name a column that is unknown, late or dropped."""
+    named = {"model.inputs": use_case.model.inputs}
+    named |= {f"model.variants.{name}": columns for name, columns in use_case.model.variants.items()}
+    for path, columns in named.items():
+        for column in columns:
+            if column not in use_case.features:
+                raise SpecError(file, path, column, "a declared feature", use_case.features)
+            declared = use_case.features[column]
+            if path == "model.inputs" and declared.known_at == "after_contact":
+                why = (
+                    "known only after contact; when a lead is scored nobody knows it yet, so it can never be a feature"
+                )
+                raise SpecError(file, path, column, f"columns known at observation ('{column}' is {why})")
+            if path == "model.inputs" and declared.drop:
+                raise SpecError(file, path, column, f"columns that are not dropped ('{declared.drop}')")
+
+
+def _spec_error(file: str, raw: dict[str, Any], error: ValidationError) -> SpecError:
+    fault = error.errors()[0]
+    path = ".".join(str(part) for part in fault["loc"]) or "(file)"
+    kind = fault["type"]
+    if kind == "extra_forbidden":
+        known = _fields_at(fault["loc"][:-1])
+        return SpecError(file, path, fault["loc"][-1], f"one of {', '.join(known)}", known)
+    if kind == "missing":
+        return SpecError(file, path, "nothing", "a value; the field is required")
+    expected = fault.get("ctx", {}).get("expected")
+    if expected:
+        return SpecError(file, path, fault["input"], str(expected), re.findall(r"'([^']+)'", str(expected)))
+    found = fault["input"] if fault["loc"] and not isinstance(fault["input"], (dict, BaseModel)) else "this combination"
+    return SpecError(file, path, found, fault["msg"].removeprefix("Value error, "))
+
+
+def _fields_at(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = UseCase
+    for part in location:
+        if model is UseCase and part == "features":
+            return [name for name in Column.model_fields if name != "name"]
+        field = model.model_fields.get(str(part))
+        annotations = (field.annotation, *get_args(field.annotation)) if field else ()
+        inner = [one for one in annotations if isinstance(one, type) and issubclass(one, BaseModel)]
+        if not inner:
+            break
+        model = inner[0]
+    return [name for name in model.model_fields if name not in _DERIVED]

@@ -1,0 +1,46 @@
+"""Connections to leadmill's own database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.engine import make_url
+
+from leadmill import settings
+
+
+@cache
+def _engine(url: str) -> Engine:
+    return create_engine(make_url(url).set(drivername="postgresql+psycopg2"), pool_pre_ping=True, pool_size=4)
+
+
+def engine() -> Engine:
+    """The SQLAlchemy engine (psycopg2) of leadmill's database, one per process and URL."""
+    return _engine(settings.current().database_url)
+
+
+def copy_connection() -> psycopg.Connection:
+    """A psycopg 3 connection to leadmill's database, for COPY; the caller closes it."""
+    return psycopg.connect(settings.current().database_url)
+
+
+@contextmanager
+def use_case_lock(use_case: str) -> Iterator[None]:
+    """Hold the advisory lock of a use case: concurrent writers of its windows and features wait here.
+
+    The lock belongs to a connection of its own, so the server frees it when this process dies.
+    """
+    with engine().connect() as connection:
+        _lock(connection, "pg_advisory_lock", use_case)
+        try:
+            yield
+        finally:
+            _lock(connection, "pg_advisory_unlock", use_case)
+
+
+def _lock(connection: Connection, function: str, use_case: str) -> None:
+    key = {"key": f"leadmill/{use_case}"}
+    connection.execute(text(f"SELECT {function}(hashtextextended(:key, 0))"), key)
+    connection.commit()

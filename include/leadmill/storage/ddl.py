@@ -1,0 +1,195 @@
+"""Tables of one use case, derived from its spec: created where absent, columns added where new."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from leadmill import names
+from leadmill.spec import UseCase
+from leadmill.storage.database import engine
+from leadmill.storage.literals import literal
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """Name, Postgres type with its constraints, and what it means."""
+
+    name: str
+    type: str
+    comment: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table to be: ``keys`` is its primary key, ``indexes`` further lists of columns or expressions."""
+
+    name: str
+    comment: str
+    columns: tuple[TableColumn, ...]
+    keys: tuple[str, ...]
+    indexes: tuple[tuple[str, ...], ...] = ()
+
+
+def feature_columns(use_case: UseCase) -> Iterator[TableColumn]:
+    """The prepared columns in table order: each feature, then its flag."""
+    for column in use_case.feature_columns:
+        unit = f" in {column.unit}" if column.unit else ""
+        levels = f"; ordinal of {', '.join(column.levels)}" if column.type == "ordered" else ""
+        yield TableColumn(column.name, column.sql_type, f"{column.title}{unit}{levels}")
+        if column.has_flag:
+            yield TableColumn(column.flag, "boolean", f"Whether '{column.name}' was missing and has been filled")
+
+
+def tables(use_case: UseCase) -> tuple[Table, ...]:
+    """Every table of the use case."""
+    key = TableColumn(use_case.entity.key, use_case.entity.sql_type + " NOT NULL", f"Key of the {use_case.entity.name}")
+    features = tuple(feature_columns(use_case))
+    lineage = (
+        TableColumn("imputer_version", "int NOT NULL", "Imputer that filled the row; 0 = the constants of the spec"),
+        TableColumn("spec_version", "text NOT NULL", "Version of the spec"),
+        TableColumn("content_hash", "text NOT NULL", "Hash of the values before filling"),
+        TableColumn("window_id", "bigint NOT NULL", "Window that brought it, see ops.windows"),
+    )
+    event = TableColumn("event_timestamp", "timestamptz NOT NULL", "Newest recorded time among the facts used")
+    created = TableColumn("created_timestamp", "timestamptz NOT NULL", "When it was written, by the source's clock")
+    raw = tuple(TableColumn(column.name, "text", column.title) for column in use_case.columns)
+    return (
+        Table(
+            names.raw_table(use_case),
+            f"{use_case.title}: rows as the source gave them, as text",
+            (
+                TableColumn("window_id", "bigint NOT NULL", "Window that brought it, see ops.windows"),
+                TableColumn("row_no", "bigint NOT NULL", "Position in the window"),
+                TableColumn("recorded_at", "timestamptz NOT NULL", "Watermark of the row"),
+                TableColumn("content_hash", "text NOT NULL", "Hash of the whole row"),
+                TableColumn(use_case.entity.key, "text", f"Key of the {use_case.entity.name}, as given"),
+                TableColumn(use_case.label.name, "text", "Outcome, as given"),
+                *raw,
+            ),
+            ("window_id", "row_no"),
+            ((use_case.entity.same_key(use_case.entity.key), "recorded_at"), ("content_hash",), ("recorded_at",)),
+        ),
+        Table(
+            names.rejected_table(use_case),
+            f"{use_case.title}: whole rows that broke a rule",
+            (
+                TableColumn("window_id", "bigint NOT NULL", "Window that brought it, see ops.windows"),
+                TableColumn("row_no", "bigint NOT NULL", "Position in the window"),
+                TableColumn("suite", "text NOT NULL", "raw, or features for a row that failed after preparation"),
+                TableColumn("recorded_at", "timestamptz NOT NULL", "Watermark of the row"),
+                TableColumn("key", "text", f"Key of the {use_case.entity.name}, as given, at most 200 characters"),
+                TableColumn("rules", "text[] NOT NULL", "Every rule that it broke"),
+                TableColumn("row", "jsonb NOT NULL", "The row, whole"),
+            ),
+            ("window_id", "row_no"),
+            (("key",),),
+        ),
+        Table(
+            names.staging_table(use_case),
+            f"{use_case.title}: prepared features of the window in work",
+            (
+                TableColumn("window_id", "bigint NOT NULL", "Window in work"),
+                TableColumn("row_no", "bigint NOT NULL", "Position in the window"),
+                key,
+                event,
+                *features,
+                TableColumn("imputer_version", "int NOT NULL", "Imputer that filled the row"),
+                TableColumn("content_hash", "text NOT NULL", "Hash of the values before filling"),
+            ),
+            ("window_id", "row_no"),
+        ),
+        Table(
+            names.features_table(use_case),
+            f"{use_case.title}: append-only feature history",
+            (key, event, created, *features, *lineage),
+            (use_case.entity.key, "event_timestamp", "created_timestamp"),
+            (("window_id",), ("event_timestamp",)),
+        ),
+        Table(
+            names.labels_table(use_case),
+            f"{use_case.title}: outcomes, newest known_at per key counts",
+            (
+                key,
+                TableColumn("label", "smallint NOT NULL", use_case.label.title or use_case.label.name),
+                TableColumn("known_at", "timestamptz NOT NULL", "When the outcome was recorded"),
+                TableColumn("window_id", "bigint NOT NULL", "Window that brought it"),
+            ),
+            (use_case.entity.key, "known_at"),
+        ),
+        *_score_tables(use_case, key),
+    )
+
+
+def _score_tables(use_case: UseCase, key: TableColumn) -> tuple[Table, ...]:
+    scale = use_case.score.scale
+    columns = (
+        key,
+        TableColumn(use_case.score_column, "int NOT NULL", f"0 to {scale}: {scale} x calibrated probability"),
+        TableColumn("probability", "double precision NOT NULL", "Calibrated probability of the label"),
+        TableColumn("band", "text NOT NULL", "Band by the cut-offs frozen with the model version"),
+        TableColumn(
+            "percentile", "double precision NOT NULL", "Share of the population at promotion that scored lower, 0-100"
+        ),
+        TableColumn("reasons", "jsonb", "What moved the score most"),
+        TableColumn("status", "text NOT NULL", "fresh, stale or closed"),
+        TableColumn("model_version", "text NOT NULL", "Version in the registry"),
+        TableColumn("feature_timestamp", "timestamptz NOT NULL", "Event time of the features used"),
+        TableColumn("scored_at", "timestamptz NOT NULL", "When it was scored, by the source's clock"),
+        TableColumn("run_id", "text NOT NULL", "Airflow run"),
+    )
+    entity = use_case.entity.key
+    return (
+        Table(names.scores_table(use_case), f"{use_case.title}: newest score", columns, (entity,), (("band",),)),
+        Table(
+            names.history_table(use_case),
+            f"{use_case.title}: every score ever published",
+            columns,
+            (entity, "run_id"),
+            (("scored_at",),),
+        ),
+        Table(
+            names.scores_staging_table(use_case),
+            f"{use_case.title}: scores of the run in work",
+            (*columns, TableColumn("chunk", "int NOT NULL", "Chunk of the run")),
+            ("run_id", "chunk", entity),
+        ),
+    )
+
+
+def ensure_tables(use_case: UseCase) -> None:
+    """Create what is absent and add new columns, in one transaction; running it again changes nothing."""
+    with engine().begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('leadmill/ddl', 0))"))
+        for table in tables(use_case):
+            _ensure(connection, table)
+        latest, source, key = names.latest_view(use_case), names.features_table(use_case), use_case.entity.key
+        connection.execute(
+            text(
+                f"CREATE OR REPLACE VIEW {latest} AS SELECT DISTINCT ON ({key}) * FROM {source} "
+                f"ORDER BY {key}, event_timestamp DESC, created_timestamp DESC"
+            )
+        )
+        connection.execute(text(f"COMMENT ON VIEW {latest} IS 'Newest feature row per key'"))
+
+
+def _ensure(connection: Connection, table: Table) -> None:
+    schema, name = table.name.split(".")
+    found = connection.execute(
+        text("SELECT column_name FROM information_schema.columns WHERE table_schema = :schema AND table_name = :name"),
+        {"schema": schema, "name": name},
+    )
+    present = set(found.scalars())
+    new = [column for column in table.columns if column.name not in present]
+    if not present:
+        body = ", ".join(f"{column.name} {column.type}" for column in table.columns)
+        connection.execute(text(f"CREATE TABLE {table.name} ({body}, PRIMARY KEY ({', '.join(table.keys)}))"))
+        for columns in table.indexes:
+            connection.execute(text(f"CREATE INDEX ON {table.name} ({', '.join(columns)})"))
+        connection.execute(text(f"COMMENT ON TABLE {table.name} IS {literal(table.comment)}"))
+    else:
+        for column in new:
+            added = column.type.removesuffix(" NOT NULL")
+            connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {added}"))
+    for column in new:
+        connection.execute(text(f"COMMENT ON COLUMN {table.name}.{column.name} IS {literal(column.comment)}"))
