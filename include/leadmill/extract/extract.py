@@ -1,0 +1,147 @@
+"""Extract: the source's rows of one window, as text, into ``raw.<use case>``."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psycopg
+from psycopg import sql as pgsql
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import dialect
+
+from leadmill import names
+from leadmill.errors import SourceColumnsChanged
+from leadmill.extract.windows import Window, block, close_empty, open_window
+from leadmill.faults import kill_point
+from leadmill.spec import UseCase
+from leadmill.storage.database import copy_connection, engine, use_case_lock
+from leadmill.storage.ddl import ensure_tables
+from leadmill.storage.source import source_connection
+
+_BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What one extraction read; ``window`` is None where the source's clock has not moved."""
+
+    window: Window | None
+    read: int
+    new: int
+
+    @property
+    def empty(self) -> bool:
+        return self.window is None or self.new == 0
+
+
+def extract(use_case: UseCase, run_id: str) -> Extraction:
+    """Read the next window (or the unpublished one again, extended) into ``raw.<use case>``.
+
+    Rows that an earlier window holds already (same key, same content, same recorded time) are counted and left out.
+    Running it again leaves the same rows. Raises SourceUnreachable and SourceColumnsChanged; then nothing is left.
+    """
+    ensure_tables(use_case)
+    with use_case_lock(use_case.name), source_connection(use_case) as source:
+        window = open_window(use_case, run_id)
+        if window is None:
+            return Extraction(None, 0, 0)
+        query = _window_query(use_case, window)
+        source.execute(pgsql.SQL("SET TIME ZONE {}").format(pgsql.Literal(use_case.source.timezone)))
+        _check_columns(use_case, window, source, query)
+        nulls = _null_watermarks(use_case, source)
+        with copy_connection() as target:
+            read, new = _copy(use_case, window, source, target, query)
+            kill_point("extract.copied")
+        with engine().begin() as connection:
+            connection.execute(
+                text(
+                    "UPDATE ops.windows SET read = :read, already_seen = :seen, null_watermark = :nulls "
+                    "WHERE window_id = :w"
+                ),
+                {"read": read, "seen": read - new, "nulls": nulls, "w": window.window_id},
+            )
+            if new == 0:
+                close_empty(connection, window, read)
+        kill_point("extract.counted")
+    return Extraction(window, read, new)
+
+
+def _window_query(use_case: UseCase, window: Window) -> str:
+    """The extract query with its bounds bound on the client: COPY takes no parameters."""
+    body = re.sub(r"--[^\n]*", "", use_case.sql("extract")).strip().rstrip(";")
+    since = window.since - use_case.source.overlap if window.since else _BEGINNING
+    compiled = str(text(body).compile(dialect=dialect(paramstyle="pyformat")))  # type: ignore[no-untyped-call]
+    return compiled % {"since": _timestamp(since), "until": _timestamp(window.until)}
+
+
+def _timestamp(moment: datetime) -> str:
+    return f"TIMESTAMPTZ '{moment.astimezone(UTC).isoformat()}'"
+
+
+def _columns(use_case: UseCase) -> list[str]:
+    return [use_case.entity.key, use_case.label.name, *(column.name for column in use_case.columns)]
+
+
+def _check_columns(use_case: UseCase, window: Window, source: psycopg.Connection, query: str) -> None:
+    """Block the window where the query fails or lacks a declared column."""
+    try:
+        described = source.execute(f"SELECT * FROM ({query}) AS rows LIMIT 0".encode()).description or []
+    except psycopg.errors.ProgrammingError as error:
+        detail = str(error).splitlines()[0]
+        block(use_case, window, f"extract.sql failed: {detail}")
+        raise SourceColumnsChanged(use_case.name, (), detail) from error
+    found = {column.name for column in described}
+    missing = [name for name in (use_case.source.watermark, *_columns(use_case)) if name not in found]
+    if missing:
+        block(use_case, window, f"the source lacks {', '.join(missing)}")
+        raise SourceColumnsChanged(use_case.name, missing)
+
+
+def _null_watermarks(use_case: UseCase, source: psycopg.Connection) -> int:
+    query = pgsql.SQL("SELECT count(*) FROM {} WHERE {} IS NULL").format(
+        pgsql.Identifier(*use_case.source.relation.split(".")), pgsql.Identifier(use_case.source.watermark)
+    )
+    row = source.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _copy(
+    use_case: UseCase, window: Window, source: psycopg.Connection, target: psycopg.Connection, query: str
+) -> tuple[int, int]:
+    """Pipe COPY to COPY in bounded memory, then keep what is new; (rows read, rows new)."""
+    columns = pgsql.SQL(", ").join(pgsql.Identifier(name) for name in _columns(use_case))
+    as_text = pgsql.SQL(", ").join(pgsql.SQL("{}::text").format(pgsql.Identifier(name)) for name in _columns(use_case))
+    watermark = pgsql.Identifier(use_case.source.watermark)
+    out = pgsql.SQL("COPY (SELECT {}::timestamptz, {} FROM ({}) AS rows) TO STDOUT").format(
+        watermark,
+        as_text,
+        pgsql.SQL(query),
+    )
+    declared = pgsql.SQL(", ").join(pgsql.SQL("{} text").format(pgsql.Identifier(name)) for name in _columns(use_case))
+    raw = pgsql.Identifier(*names.raw_table(use_case).split("."))
+    target.execute(
+        pgsql.SQL(
+            "CREATE TEMP TABLE incoming (recorded_at timestamptz, {}, row_no bigint GENERATED ALWAYS AS IDENTITY) "
+            "ON COMMIT DROP"
+        ).format(declared)
+    )
+    into = pgsql.SQL("COPY incoming (recorded_at, {}) FROM STDIN").format(columns)
+    with source.cursor().copy(out) as reading, target.cursor().copy(into) as writing:
+        for block_of_rows in reading:
+            writing.write(block_of_rows)
+    inserted = target.execute(
+        pgsql.SQL(
+            "WITH hashed AS ("
+            " SELECT *, encode(sha256(convert_to(ROW(recorded_at, {columns})::text, 'UTF8')), 'hex') AS content_hash"
+            " FROM incoming), "
+            "numbered AS ("
+            " SELECT *, row_number() OVER (PARTITION BY content_hash ORDER BY row_no) AS copy_no FROM hashed) "
+            "INSERT INTO {raw} (window_id, row_no, recorded_at, content_hash, {columns}) "
+            "SELECT {window}, row_no, recorded_at, content_hash, {columns} FROM numbered AS n "
+            "WHERE copy_no = 1 AND NOT EXISTS (SELECT FROM {raw} AS r WHERE r.content_hash = n.content_hash"
+            " AND r.window_id <> {window})"
+        ).format(columns=columns, raw=raw, window=pgsql.Literal(window.window_id))
+    )
+    counted = target.execute("SELECT count(*) FROM incoming").fetchone()
+    new = inserted.rowcount
+    return (int(counted[0]) if counted else 0), new

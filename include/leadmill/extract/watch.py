@@ -1,0 +1,34 @@
+"""Is there something in the source that no published window covers?"""
+
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from leadmill.clock import source_now
+from leadmill.spec import UseCase
+from leadmill.storage.database import engine
+from leadmill.storage.source import source_engine, unreachable
+
+
+def unread_watermark(use_case: UseCase) -> datetime | None:
+    """The newest readable watermark of the source if the ledger's published windows end before it, else None.
+
+    Readable is what is older than the safety lag. Raises SourceUnreachable.
+    """
+    until = source_now(use_case) - use_case.source.safety_lag
+    column, relation = use_case.source.watermark, use_case.source.relation
+    try:
+        with source_engine(use_case).connect() as connection:
+            newest: datetime | None = connection.execute(
+                text(f"SELECT max({column}) FROM {relation} WHERE {column} <= :until"),
+                {"until": until},
+            ).scalar_one()
+    except OperationalError as error:
+        raise unreachable(use_case, error) from error
+    with engine().connect() as connection:
+        done: datetime | None = connection.execute(
+            text("SELECT max(until) FROM ops.windows WHERE use_case = :name AND status = 'published'"),
+            {"name": use_case.name},
+        ).scalar_one()
+    return newest if newest is not None and (done is None or newest > done) else None

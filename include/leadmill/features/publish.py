@@ -1,0 +1,138 @@
+"""Publish: the prepared rows of a checked window join the append-only history, in one transaction."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from leadmill import names
+from leadmill.errors import LeadmillError, WindowBlocked
+from leadmill.extract.windows import Window, accepted_rows, find_window
+from leadmill.faults import kill_point
+from leadmill.quality.values import truth_name
+from leadmill.spec import UseCase
+from leadmill.storage.database import engine, use_case_lock
+from leadmill.storage.ddl import feature_columns
+
+
+@dataclass(frozen=True)
+class Published:
+    """Entities of a window by what happened to them; ``table`` is where their rows are."""
+
+    table: str
+    touched: int
+    appended: int
+    unchanged: int
+    refused: int
+
+    def describe(self) -> str:
+        """One readable line for a task log."""
+        return (
+            f"{self.touched:,} entities: {self.appended:,} with new features, {self.unchanged:,} unchanged, "
+            f"{self.refused:,} refused"
+        )
+
+
+def publish_features(use_case: UseCase, address: str) -> Published:
+    """Append the window's features and labels and close it. A published window stays as it is.
+
+    A row whose values equal those that the entity had at that time is not appended. Raises WindowBlocked.
+    """
+    with use_case_lock(use_case.name):
+        window = find_window(use_case, address)
+        if window.status == "blocked":
+            raise WindowBlocked(use_case.name, window.window_id, ["it was blocked by an earlier check"])
+        with engine().begin() as connection:
+            if window.status == "open":
+                _complete(connection, use_case, window)
+                _append(connection, use_case, window.window_id)
+                kill_point("publish.appended")
+                _labels(connection, use_case, window.window_id)
+                _close(connection, use_case, window.window_id)
+                kill_point("publish.before_commit")
+            row = connection.execute(
+                text("SELECT touched, appended, unchanged, refused FROM ops.windows WHERE window_id = :w"),
+                {"w": window.window_id},
+            ).one()
+    kill_point("publish.committed")
+    return Published(f"{names.features_table(use_case)}@{window.window_id}", *row)
+
+
+def _complete(connection: Connection, use_case: UseCase, window: Window) -> None:
+    """Raises LeadmillError where not every accepted row is prepared: another run reads the window again."""
+    staged = connection.execute(
+        text(f"SELECT count(*) FROM {names.staging_table(use_case)} WHERE window_id = :window"),
+        {"window": window.window_id},
+    ).scalar_one()
+    if staged != accepted_rows(window):
+        raise LeadmillError(
+            f"Window {window.window_id} of '{use_case.name}' has {window.accepted:,} accepted rows and {staged:,} "
+            f"prepared ones. Nothing was published; run {use_case.name}_etl again."
+        )
+
+
+def _append(connection: Connection, use_case: UseCase, window_id: int) -> None:
+    """Rows that differ from what the entity had at that event time, by the hash of the values before filling."""
+    key, features, staging = use_case.entity.key, names.features_table(use_case), names.staging_table(use_case)
+    columns = ", ".join(column.name for column in feature_columns(use_case))
+    connection.execute(
+        text(
+            f"WITH fit AS (SELECT * FROM {staging} AS s WHERE window_id = :window AND NOT EXISTS ("
+            f" SELECT FROM {names.rejected_table(use_case)} AS r WHERE r.window_id = :window"
+            " AND r.suite = 'features' AND r.row_no = s.row_no)), "
+            f"compared AS (SELECT fit.*, coalesce(lag(content_hash) OVER (PARTITION BY {key} ORDER BY event_timestamp,"
+            f" row_no), (SELECT f.content_hash FROM {features} AS f WHERE f.{key} = fit.{key}"
+            " AND f.event_timestamp <= fit.event_timestamp"
+            " ORDER BY f.event_timestamp DESC, f.created_timestamp DESC LIMIT 1)) AS before FROM fit) "
+            f"INSERT INTO {features} ({key}, event_timestamp, created_timestamp, {columns}, imputer_version,"
+            " spec_version, content_hash, window_id) "
+            f"SELECT {key}, event_timestamp, greatest(w.source_now, event_timestamp), {columns}, imputer_version,"
+            " :version, content_hash, w.window_id FROM compared JOIN ops.windows AS w ON w.window_id = :window "
+            "WHERE before IS DISTINCT FROM content_hash"
+        ),
+        {"window": window_id, "version": use_case.version},
+    )
+
+
+def _labels(connection: Connection, use_case: UseCase, window_id: int) -> None:
+    """Outcomes of the accepted rows, by the use case's ``sql/labels.sql`` over the relation ``accepted``."""
+    key, label = use_case.entity.key, use_case.label.name
+    typed = (
+        f"lower(btrim({key}))" if use_case.entity.key_type == "uuid" else f"btrim({key})::{use_case.entity.sql_type}"
+    )
+    query = use_case.sql("labels").strip().rstrip(";")
+    connection.execute(
+        text(
+            f"WITH accepted AS (SELECT window_id, row_no, recorded_at, {typed} AS {key},"
+            f" ({truth_name(label)})::int::smallint AS label FROM {names.raw_table(use_case)} AS batch"
+            f" WHERE window_id = :window AND NOT EXISTS (SELECT FROM {names.rejected_table(use_case)} AS r"
+            " WHERE r.window_id = :window AND r.row_no = batch.row_no)) "
+            f"INSERT INTO {names.labels_table(use_case)} ({key}, label, known_at, window_id) "
+            f"SELECT DISTINCT ON ({key}, known_at) {key}, label, known_at, :window FROM ({query}\n) AS found "
+            f"ORDER BY {key}, known_at ON CONFLICT DO NOTHING"
+        ),
+        {"window": window_id},
+    )
+
+
+def _close(connection: Connection, use_case: UseCase, window_id: int) -> None:
+    key = use_case.entity.key
+    connection.execute(
+        text(
+            "WITH entities AS ("
+            f" SELECT s.{key}, bool_or(f.{key} IS NOT NULL) AS appended, bool_or(r.row_no IS NOT NULL) AS refused"
+            f" FROM {names.staging_table(use_case)} AS s"
+            f" LEFT JOIN {names.features_table(use_case)} AS f ON f.{key} = s.{key} AND f.window_id = :window"
+            f" LEFT JOIN {names.rejected_table(use_case)} AS r ON r.window_id = :window AND r.suite = 'features'"
+            f" AND r.row_no = s.row_no WHERE s.window_id = :window GROUP BY s.{key}) "
+            "UPDATE ops.windows SET status = 'published', published_at = now(), "
+            "touched = (SELECT count(*) FROM entities), "
+            "appended = (SELECT count(*) FROM entities WHERE appended), "
+            "refused = (SELECT count(*) FROM entities WHERE refused AND NOT appended), "
+            "unchanged = (SELECT count(*) FROM entities WHERE NOT refused AND NOT appended) "
+            "WHERE window_id = :window"
+        ),
+        {"window": window_id},
+    )
+    connection.execute(
+        text(f"DELETE FROM {names.staging_table(use_case)} WHERE window_id = :window"), {"window": window_id}
+    )

@@ -1,0 +1,181 @@
+"""One version of the imputers of a use case: fitted on earlier rows, blind to the label, kept in skops format."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from leadmill.columns import LEARNED_METHODS, UNKNOWN_LEVEL, Column
+from leadmill.storage import skops_format
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_DONORS = 20_000
+_NEIGHBOURS = 15
+_TREE = {"max_depth": 8, "min_samples_leaf": 20, "random_state": 7}
+# skops loads what it knows to be harmless, and these. A hostile Tree could crash the process: artifacts come from
+# our own database only, which holds every other input of the pipeline too.
+_TRUSTED = ["numpy.dtype", "sklearn.tree._tree.Tree"]
+
+
+@dataclass(frozen=True)
+class Imputer:
+    """Version 0 holds the spec's constants; later ones a filler per learned column, fitted through a time.
+
+    ``rows`` is how many rows there were when it was fitted; it learned from the newest MAX_DONORS of them at most.
+    """
+
+    version: int
+    fitted_through: datetime | None
+    rows: int
+    fillers: dict[str, Any]
+
+    def fill(self, frame: "pd.DataFrame", columns: Sequence[Column]) -> "pd.DataFrame":
+        """``frame`` with every missing feature filled in its own unit and ``<column>_missing`` flags added."""
+        import pandas as pd
+
+        filled = {}
+        for column in columns:
+            values = frame[column.name]
+            missing = values.isna()
+            result = values.astype(object)
+            if missing.any():
+                result[missing] = self._values(column, columns, frame, missing)
+            filled[column.name] = _typed(result, column)
+            if column.has_flag:
+                filled[column.flag] = missing
+        rest = frame.drop(columns=[column.name for column in columns])
+        return pd.concat([rest, pd.DataFrame(filled, index=frame.index)], axis=1)
+
+    def _values(
+        self, column: Column, columns: Sequence[Column], frame: "pd.DataFrame", missing: "pd.Series[bool]"
+    ) -> list[Any]:
+        count = int(missing.sum())
+        if column.impute == UNKNOWN_LEVEL:
+            return [UNKNOWN_LEVEL] * count
+        filler = self.fillers.get(column.name)
+        if filler is None:
+            return [_stored(column.fill, column)] * count
+        if column.impute in ("median", "mode"):
+            return [_stored(filler, column)] * count
+        predicted = filler.predict(_predictors(frame[missing], columns, column.name))
+        return [_bounded(value, column) for value in predicted.tolist()]
+
+
+def cold_start() -> Imputer:
+    """Version 0: the constants that the spec declares."""
+    return Imputer(0, None, 0, {})
+
+
+def fit(version: int, donors: "pd.DataFrame", columns: Sequence[Column], fitted_through: datetime) -> Imputer:
+    """Learn a filler for each learned column from ``donors``: typed rows before filling, newest last.
+
+    ``donors`` holds the feature columns and never the label. A column that no donor has keeps its constant.
+    """
+    newest = donors.tail(MAX_DONORS)
+    fillers = {}
+    for column in columns:
+        known = newest[newest[column.name].notna()]
+        if column.impute in LEARNED_METHODS and len(known):
+            fillers[column.name] = _fit_column(known, column, columns)
+    return Imputer(version, fitted_through, len(donors), fillers)
+
+
+def _fit_column(known: "pd.DataFrame", column: Column, columns: Sequence[Column]) -> Any:
+    values = known[column.name]
+    if column.impute == "median":
+        return _number(values.astype(float).median(), column)
+    if column.impute == "mode":
+        return values.mode().iloc[0].item() if hasattr(values.mode().iloc[0], "item") else values.mode().iloc[0]
+    from sklearn.pipeline import make_pipeline
+
+    others = [other for other in columns if other.name != column.name]
+    numeric = column.type in ("int", "float", "ordered")
+    target = values.astype(float) if numeric else values.astype(str)
+    return make_pipeline(_encoder(others), _estimator(column, numeric)).fit(
+        _predictors(known, columns, column.name), target
+    )
+
+
+def _estimator(column: Column, numeric: bool) -> Any:
+    if column.impute == "knn":
+        from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+        neighbours = KNeighborsRegressor if numeric else KNeighborsClassifier
+        return neighbours(n_neighbors=_NEIGHBOURS, weights="distance", algorithm="brute")
+    if column.impute == "tree":
+        from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+        return (DecisionTreeRegressor if numeric else DecisionTreeClassifier)(**_TREE)
+    from sklearn.linear_model import Ridge
+
+    return Ridge(alpha=1.0)
+
+
+def _encoder(columns: Sequence[Column]) -> Any:
+    """Every other feature as numbers: medians and scales for numbers, rare levels grouped for categories."""
+    from sklearn.compose import make_column_transformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    numbers = [column.name for column in columns if column.type != "category"]
+    categories = [column.name for column in columns if column.type == "category"]
+    scaled = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
+    levels = OneHotEncoder(min_frequency=0.02, handle_unknown="infrequent_if_exist", sparse_output=False)
+    return make_column_transformer((scaled, numbers), (levels, categories))
+
+
+def _predictors(frame: "pd.DataFrame", columns: Sequence[Column], target: str) -> "pd.DataFrame":
+    """Every feature but the target: categories as text with 'unknown', the rest as floats with NaN."""
+    import pandas as pd
+
+    found = {}
+    for column in columns:
+        if column.name == target:
+            continue
+        values = frame[column.name]
+        category = column.type == "category"
+        found[column.name] = values.astype(object).where(values.notna(), UNKNOWN_LEVEL) if category else _floats(values)
+    return pd.DataFrame(found, index=frame.index)
+
+
+def _floats(values: "pd.Series[Any]") -> "pd.Series[float]":
+    return values.astype(object).where(values.notna(), float("nan")).astype(float)
+
+
+def _bounded(value: Any, column: Column) -> Any:
+    if column.type == "bool":
+        return str(value) in ("True", "1", "1.0")
+    return value if column.type == "category" else _number(value, column)
+
+
+def _number(value: Any, column: Column) -> float | int:
+    number = float(value)
+    low = 0.0 if column.type == "ordered" else column.min
+    high = len(column.levels) - 1.0 if column.type == "ordered" else column.max
+    number = number if low is None else max(number, low)
+    number = number if high is None else min(number, high)
+    return number if column.type == "float" else round(number)
+
+
+def _stored(value: Any, column: Column) -> Any:
+    """A constant of the spec as it is stored: an ordered level as its ordinal."""
+    return column.ordinal(value) if column.type == "ordered" and isinstance(value, str) else value
+
+
+def _typed(values: "pd.Series[Any]", column: Column) -> "pd.Series[Any]":
+    dtypes = {"int": "int64", "ordered": "int64", "float": "float64", "bool": "bool", "category": "object"}
+    typed: pd.Series[Any] = values.astype(dtypes[column.type])  # type: ignore[call-overload]
+    return typed
+
+
+def dump(imputer: Imputer) -> bytes:
+    """The fillers in skops format."""
+    return skops_format.dumps(imputer.fillers)
+
+
+def load(version: int, fitted_through: datetime, rows: int, artifact: bytes) -> Imputer:
+    """The imputer back from :func:`dump`; a type that is not known to be harmless is an error of skops."""
+    return Imputer(version, fitted_through, rows, skops_format.loads(artifact, _TRUSTED))

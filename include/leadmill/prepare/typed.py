@@ -1,0 +1,29 @@
+"""Typed rows: the accepted raw rows of a window, canonical and of the declared types, nothing filled yet."""
+
+from leadmill import names
+from leadmill.quality.values import prepared
+from leadmill.spec import UseCase
+
+
+def typed_rows_sql(use_case: UseCase) -> str:
+    """SQL with one parameter, $1 = the window: row_no, key, event_timestamp, content_hash and the feature columns.
+
+    ``sql/features.sql`` of the use case reads the relation ``typed`` and gives the same columns back.
+    """
+    key = use_case.entity.key
+    columns = ", ".join(f"{prepared(column)} AS {column.name}" for column in use_case.feature_columns)
+    wanted = ", ".join(column.name for column in use_case.feature_columns)
+    return (
+        f"WITH typed AS (SELECT batch.row_no, {_key(use_case)} AS {key}, batch.recorded_at AS event_timestamp, "
+        f"{columns} "
+        f"FROM {names.raw_table(use_case)} AS batch WHERE batch.window_id = $1 AND NOT EXISTS ("
+        f"SELECT FROM {names.rejected_table(use_case)} AS r WHERE r.window_id = $1 AND r.suite = 'raw' "
+        f"AND r.row_no = batch.row_no)), derived AS ({use_case.sql('features').strip().rstrip(';')}) "
+        f"SELECT row_no, {key}, event_timestamp, encode(sha256(convert_to(ROW({wanted})::text, 'UTF8')), 'hex') "
+        f"AS content_hash, {wanted} FROM derived ORDER BY event_timestamp, row_no"
+    ).replace(r"\:", ":")
+
+
+def _key(use_case: UseCase) -> str:
+    key = f"btrim(batch.{use_case.entity.key})"
+    return f"lower({key})" if use_case.entity.key_type == "uuid" else f"{key}::{use_case.entity.sql_type}"

@@ -1,0 +1,211 @@
+"""Check a window twice: its raw rows, and its prepared features; set broken rows aside, block broken windows."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from leadmill import names
+from leadmill.errors import LeadmillError, WindowBlocked, examples
+from leadmill.extract.windows import Window, accepted_rows, block, find_window
+from leadmill.faults import kill_point
+from leadmill.quality.checkpoint import Report, run_suite
+from leadmill.quality.rules import Rule, row_rules
+from leadmill.quality.suites import batch_query, feature_rules, features_suite, raw_suite
+from leadmill.spec import UseCase
+from leadmill.storage.database import engine, use_case_lock
+from leadmill.storage.literals import literal
+
+
+@dataclass(frozen=True)
+class Release:
+    """A person's decision to let a window through that a batch rule blocks."""
+
+    author: str
+    reason: str
+
+    def __post_init__(self) -> None:
+        if not self.reason.strip():
+            raise LeadmillError("A blocked window is released with a reason: give one beside 'release_window'.")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Rows of a window by verdict, and what broke: rule -> rows."""
+
+    accepted: int
+    rejected: int
+    broken: dict[str, int]
+    document: str
+
+    def describe(self) -> str:
+        """One readable paragraph for a task log."""
+        found = ", ".join(f"{rule} ({rows:,})" for rule, rows in sorted(self.broken.items()))
+        return f"{self.accepted:,} rows accepted, {self.rejected:,} rejected. Broken rules: {found or 'none'}."
+
+
+def check_raw(use_case: UseCase, address: str, run_id: str, release: Release | None = None) -> Checked:
+    """Judge every raw row; whole rows that break a rule go to ``rejected.<use case>`` with every rule they broke.
+
+    Raises WindowBlocked where the share of rejected rows is above the spec's limit and nobody released the window with
+    a reason. A published window is not judged again.
+    """
+    with use_case_lock(use_case.name):
+        window = find_window(use_case, address)
+        if window.status == "published":
+            return _judged_before(window)
+        report = _validate(use_case, window, "raw", run_id, raw_suite(use_case))
+        with engine().begin() as connection:
+            broken = _quarantine(connection, use_case, window, "raw", row_rules(use_case))
+            rejected, total = _count(connection, use_case, window)
+            kill_point("check_raw.quarantined")
+            connection.execute(
+                text("UPDATE ops.windows SET accepted = :accepted, rejected = :rejected WHERE window_id = :window"),
+                {"accepted": total - rejected, "rejected": rejected, "window": window.window_id},
+            )
+        _agree(report, broken, row_rules(use_case))
+        checked = Checked(total - rejected, rejected, broken, report.document)
+        _stop_or_release(use_case, window, checked, release)
+    return checked
+
+
+def check_features(use_case: UseCase, address: str, run_id: str) -> Checked:
+    """Judge every prepared row; a row that fails is refused. Raises WindowBlocked where rows are missing."""
+    with use_case_lock(use_case.name):
+        window = find_window(use_case, address)
+        if window.status == "published":
+            return _judged_before(window)
+        accepted = accepted_rows(window)
+        report = _validate(use_case, window, "features", run_id, features_suite(use_case, accepted))
+        rules = feature_rules(use_case)
+        with engine().begin() as connection:
+            broken = _quarantine(connection, use_case, window, "features", rules)
+            refused = connection.execute(
+                text(
+                    f"SELECT count(*) FROM {names.rejected_table(use_case)} WHERE window_id = :w AND suite = 'features'"
+                ),
+                {"w": window.window_id},
+            ).scalar_one()
+        _agree(report, broken, rules)
+        checked = Checked(accepted - refused, refused, broken, report.document)
+        row_names = {rule.name for rule in rules}
+        reasons = [f.rule for f in report.broken if f.rule not in row_names]
+        if refused > use_case.source.max_rejected_share * accepted:
+            reasons.append(f"{refused:,} of {accepted:,} prepared rows are not fit ({examples(sorted(broken))})")
+        if reasons:
+            block(use_case, window, "; ".join(reasons))
+            raise WindowBlocked(use_case.name, window.window_id, reasons)
+    return checked
+
+
+def _judged_before(window: Window) -> Checked:
+    return Checked(accepted_rows(window), window.rejected or 0, {}, "")
+
+
+def _validate(use_case: UseCase, window: Window, suite: str, run_id: str, expectations: list) -> Report:  # type: ignore[type-arg]
+    name = f"window-{window.window_id}-attempt-{window.attempts}-{suite}"
+    report = run_suite(use_case, suite, name, batch_query(use_case, suite, window.window_id), expectations)
+    values = [
+        {
+            "use_case": use_case.name,
+            "window": window.window_id,
+            "attempt": window.attempts,
+            "suite": suite,
+            "rule": finding.rule,
+            "column": finding.column,
+            "success": finding.success,
+            "failed": finding.failed,
+            "examples": json.dumps(finding.examples),
+            "document": report.document,
+            "run": run_id,
+        }
+        for finding in report.findings
+    ]
+    with engine().begin() as connection:
+        connection.execute(
+            text("DELETE FROM ops.validations WHERE window_id = :window AND attempt = :attempt AND suite = :suite"),
+            values[0],
+        )
+        connection.execute(
+            text(
+                "INSERT INTO ops.validations (use_case, window_id, attempt, suite, rule, column_name, success, "
+                "checked, failed, examples, document, run_id) VALUES (:use_case, :window, :attempt, :suite, :rule, "
+                ":column, :success, (SELECT CASE WHEN :suite = 'raw' THEN read - already_seen ELSE accepted END "
+                "FROM ops.windows WHERE window_id = :window), :failed, :examples, :document, :run)"
+            ),
+            values,
+        )
+    return report
+
+
+def _quarantine(
+    connection: Connection, use_case: UseCase, window: Window, suite: str, rules: Sequence[Rule]
+) -> dict[str, int]:
+    """Set aside, in one statement, every row that breaks a rule; rows per broken rule."""
+    raw, rejected = names.raw_table(use_case), names.rejected_table(use_case)
+    judged = raw if suite == "raw" else names.staging_table(use_case)
+    broken = ", ".join(f"CASE WHEN NOT ({rule.predicate}) THEN {literal(rule.name)} END" for rule in rules)
+    values = {"window": window.window_id, "suite": suite}
+    connection.execute(text(f"DELETE FROM {rejected} WHERE window_id = :window AND suite = :suite"), values)
+    connection.execute(
+        text(
+            "WITH judged AS MATERIALIZED ("
+            f" SELECT row_no, array_remove(ARRAY[{broken}], NULL) AS rules"
+            f" FROM {judged} AS batch WHERE window_id = :window) "
+            f"INSERT INTO {rejected} (window_id, row_no, suite, recorded_at, key, rules, row) "
+            f"SELECT :window, row_no, :suite, r.recorded_at, left(r.{use_case.entity.key}, 200), rules, to_jsonb(r) "
+            f"FROM judged JOIN {raw} AS r USING (row_no) WHERE r.window_id = :window AND cardinality(rules) > 0"
+        ),
+        values,
+    )
+    found = connection.execute(
+        text(
+            f"SELECT rule, count(*) AS rows FROM {rejected}, unnest(rules) AS rule "
+            "WHERE window_id = :window AND suite = :suite GROUP BY rule"
+        ),
+        values,
+    )
+    return {row.rule: row.rows for row in found}
+
+
+def _count(connection: Connection, use_case: UseCase, window: Window) -> tuple[int, int]:
+    row = connection.execute(
+        text(
+            f"SELECT (SELECT count(*) FROM {names.rejected_table(use_case)} WHERE window_id = :w AND suite = 'raw'), "
+            f"(SELECT count(*) FROM {names.raw_table(use_case)} WHERE window_id = :w)"
+        ),
+        {"w": window.window_id},
+    ).one()
+    return row[0], row[1]
+
+
+def _agree(report: Report, broken: dict[str, int], rules: Sequence[Rule]) -> None:
+    """Great Expectations and the quarantine judge by the same predicates: their counts must be equal."""
+    names_of_rules = {rule.name for rule in rules}
+    found = {finding.rule: finding.failed for finding in report.broken if finding.rule in names_of_rules}
+    if found != broken:
+        raise LeadmillError(f"The suite found {found}, the quarantine {broken}: they must agree. Please report this.")
+
+
+def _stop_or_release(use_case: UseCase, window: Window, checked: Checked, release: Release | None) -> None:
+    total = checked.accepted + checked.rejected
+    if checked.rejected <= use_case.source.max_rejected_share * total:
+        return
+    rules = [f"{rule} ({rows:,} rows)" for rule, rows in sorted(checked.broken.items(), key=lambda pair: -pair[1])]
+    reason = (
+        f"{checked.rejected:,} of {total:,} rows rejected, more than the limit of "
+        f"{use_case.source.max_rejected_share:.0%}: {examples(rules)}"
+    )
+    if release is None or not release.reason.strip():
+        block(use_case, window, reason)
+        asked = ["a release needs a reason, and none was given"] if release else []
+        raise WindowBlocked(use_case.name, window.window_id, [reason, *asked])
+    with engine().begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE ops.windows SET status = 'open', blocked_reason = :blocked, released_by = :author, "
+                "release_reason = :reason WHERE window_id = :window"
+            ),
+            {"blocked": reason, "author": release.author, "reason": release.reason, "window": window.window_id},
+        )

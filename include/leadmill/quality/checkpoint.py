@@ -1,0 +1,124 @@
+"""Run a suite of Great Expectations on a query against Postgres, pushed down, with Data Docs as HTML."""
+
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leadmill import settings
+from leadmill.errors import SHOWN_EXAMPLES, LeadmillError
+from leadmill.quality.gx import great_expectations
+from leadmill.spec import UseCase
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+
+_SHOWN_LENGTH = 80
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one rule found; ``examples`` are at most five shortened values."""
+
+    rule: str
+    column: str | None
+    success: bool
+    failed: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Findings of one suite on one batch and the page that shows them, relative to the Data Docs' root."""
+
+    findings: tuple[Finding, ...]
+    document: str
+
+    @property
+    def broken(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if not finding.success)
+
+
+class SuiteNotEvaluated(LeadmillError):
+    """A rule could not be evaluated: neither kept nor broken."""
+
+    def __init__(self, rule: str, reason: str) -> None:
+        super().__init__(f"Great Expectations could not evaluate the rule '{rule}': {reason}")
+
+
+def run_suite(
+    use_case: UseCase, suite_name: str, batch_name: str, query: str, expectations: "list[Expectation]"
+) -> Report:
+    """Validate ``query`` and write its page. Each expectation's ``meta`` holds its rule's name and column."""
+    gx = great_expectations()
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    root = settings.current().data_docs / use_case.name
+    root.mkdir(parents=True, exist_ok=True)
+    # A context removes the pages of its site that it did not make: it gets a folder of its own, merged below.
+    with tempfile.TemporaryDirectory(dir=root.parent, prefix=".making-") as site:
+        context.add_data_docs_site("local", _site(site))
+        outcome = _checkpoint(gx, context, suite_name, batch_name, query, expectations)
+        context.build_data_docs(site_names=["local"])
+        shutil.copytree(site, root, dirs_exist_ok=True)
+    for found in outcome.results:
+        _raise_if_not_evaluated(found)
+    return Report(tuple(_finding(found) for found in outcome.results), _document(root, batch_name))
+
+
+def _checkpoint(
+    gx: Any, context: Any, suite_name: str, batch_name: str, query: str, expectations: "list[Expectation]"
+) -> Any:
+    url = settings.current().database_url.replace("postgresql://", "postgresql+psycopg2://", 1)
+    source = context.data_sources.add_postgres("leadmill", connection_string=url)
+    asset = source.add_query_asset(batch_name, query=query)
+    batch = asset.add_batch_definition_whole_table(batch_name)
+    suite = context.suites.add(gx.ExpectationSuite(name=suite_name, expectations=expectations))
+    definition = context.validation_definitions.add(gx.ValidationDefinition(name=batch_name, data=batch, suite=suite))
+    checkpoint = context.checkpoints.add(
+        gx.Checkpoint(name=batch_name, validation_definitions=[definition], result_format={"result_format": "COMPLETE"})
+    )
+    result = checkpoint.run(run_id=gx.RunIdentifier(run_name=batch_name))
+    return next(iter(result.run_results.values()))
+
+
+def _site(folder: str) -> dict[str, Any]:
+    return {
+        "class_name": "SiteBuilder",
+        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": folder},
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "show_how_to_buttons": False,
+    }
+
+
+def _raise_if_not_evaluated(found: Any) -> None:
+    information = found.exception_info or {}
+    for part in [information, *(value for value in information.values() if isinstance(value, dict))]:
+        if part.get("raised_exception"):
+            reason = str(part.get("exception_message")).splitlines()[0]
+            raise SuiteNotEvaluated(found.expectation_config.meta["rule"], reason)
+
+
+def _finding(found: Any) -> Finding:
+    meta = found.expectation_config.meta
+    result = found.result or {}
+    rows = (result.get("details") or {}).get("unexpected_rows")
+    values = [row.get("value") for row in rows] if rows else result.get("partial_unexpected_list") or []
+    failed = result.get("unexpected_count")
+    if failed is None:
+        observed = result.get("observed_value")
+        failed = observed if rows is not None and isinstance(observed, int) else int(not found.success)
+    examples = tuple(_shortened(value) for value in values[:SHOWN_EXAMPLES])
+    return Finding(meta["rule"], meta.get("column"), bool(found.success), int(failed), examples)
+
+
+def _shortened(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= _SHOWN_LENGTH else text[:_SHOWN_LENGTH] + "..."
+
+
+def _document(root: Path, batch_name: str) -> str:
+    pages = sorted((root / "validations").rglob(f"*/{batch_name}/**/*.html"), key=lambda page: page.stat().st_mtime)
+    return str(pages[-1].relative_to(root.parent)) if pages else f"{root.name}/index.html"

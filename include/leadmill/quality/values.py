@@ -1,0 +1,92 @@
+"""SQL of a raw text value: what counts as missing, and how text becomes a number, a truth or a level.
+
+Both the row rules and the typed rows are built from these, so they cannot disagree. The text goes through
+SQLAlchemy's ``text()``, in Great Expectations as well as here; every literal comes from the spec and is quoted.
+"""
+
+from leadmill.columns import OTHER_LEVEL, Column, slug
+from leadmill.storage.literals import literal
+
+NUMBER_PATTERN = r"^[+-]?([0-9]{1,15}([.][0-9]{0,15})?|[.][0-9]{1,15})([eE][+-]?[0-9]{1,2})?$"
+WHOLE_PATTERN = r"^[+-]?[0-9]{1,15}([.]0*)?$"
+TRUE_WORDS = ("yes", "true", "t", "y", "1", "1.0")
+FALSE_WORDS = ("no", "false", "f", "n", "0", "0.0")
+MAX_LENGTH = 1000
+
+
+def given(column: Column) -> str:
+    """The value, trimmed, or NULL where it is empty or one of the column's missing markers."""
+    return given_name(column.name, column.missing)
+
+
+def given_name(name: str, missing: tuple[str, ...] = ()) -> str:
+    trimmed = f"btrim({name})"
+    for marker in sorted({marker.lower() for marker in missing}):
+        trimmed = f"CASE WHEN lower({trimmed}) = {literal(marker)} THEN NULL ELSE {trimmed} END" if marker else trimmed
+    return f"NULLIF({trimmed}, '')"
+
+
+def canonical(column: Column) -> str:
+    """The slug of the value, as :func:`leadmill.columns.slug` makes it, or NULL."""
+    return f"NULLIF(btrim(regexp_replace(lower({given(column)}), '[^a-z0-9]+', '_', 'g'), '_'), '')"
+
+
+def number(column: Column) -> str:
+    """The value as a number, or NULL where it is missing or none."""
+    pattern = WHOLE_PATTERN if column.type == "int" else NUMBER_PATTERN
+    value = given(column)
+    return f"CASE WHEN {value} ~ {literal(pattern)} THEN ({value})::numeric::float8 END"
+
+
+def truth(column: Column) -> str:
+    """The value as a boolean, or NULL."""
+    return truth_name(column.name, column.missing)
+
+
+def truth_name(name: str, missing: tuple[str, ...] = ()) -> str:
+    value = f"lower({given_name(name, missing)})"
+    return f"CASE WHEN {value} IN {_list(TRUE_WORDS)} THEN true WHEN {value} IN {_list(FALSE_WORDS)} THEN false END"
+
+
+def level(column: Column) -> str:
+    """The canonical level, by the declared spellings; 'other' for one that a closed vocabulary does not hold."""
+    if not column.levels:
+        return canonical(column)
+    value = canonical(column)
+    branches = " ".join(
+        f"WHEN {value} IN {_list([spelling for spelling, of in column.spellings().items() if of == name])} "
+        f"THEN {literal(name)}"
+        for name in column.levels
+    )
+    rest = f"WHEN {value} IS NOT NULL THEN {literal(OTHER_LEVEL)}" if column.type == "category" else ""
+    return f"CASE {branches} {rest} END"
+
+
+def ordinal(column: Column) -> str:
+    """Position of an ordered level, lowest 0, or NULL."""
+    spelled = column.spellings()
+    value = canonical(column)
+    branches = " ".join(
+        f"WHEN {value} IN {_list([word for word, of in spelled.items() if of == name])} THEN {column.ordinal(name)}"
+        for name in column.levels
+    )
+    return f"CASE {branches} END"
+
+
+def prepared(column: Column) -> str:
+    """The typed value before imputation, NULL where it is missing."""
+    if column.type == "category":
+        return level(column)
+    if column.type == "ordered":
+        return f"({ordinal(column)})::bigint"
+    if column.type == "bool":
+        return truth(column)
+    return f"({number(column)})::{column.sql_type}"
+
+
+def _list(words: tuple[str, ...] | list[str]) -> str:
+    return "(" + ", ".join(literal(slug(word) if not _is_word(word) else word) for word in words) + ")"
+
+
+def _is_word(word: str) -> bool:
+    return word in TRUE_WORDS or word in FALSE_WORDS
