@@ -1,0 +1,7 @@
+"""Airflow DAGs of a use case, one factory per DAG."""
+
+from leadmill.orchestration.etl import etl
+from leadmill.orchestration.score import score
+from leadmill.orchestration.train import train
+
+__all__ = ["etl", "score", "train"]

@@ -1,0 +1,139 @@
+"""The documentation page of a use case and of its DAGs, generated from the spec."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from leadmill import names, settings
+from leadmill.columns import Column
+from leadmill.spec import UseCase, load_use_case, use_case_names
+
+
+def dag_doc(use_case: UseCase, factory: Callable[..., object]) -> str:
+    """Markdown of one DAG: what the use case is, what the DAG does, where its results are."""
+    what = inspect.getdoc(factory) or ""
+    note = f"\n> {use_case.note}\n" if use_case.note else ""
+    return (
+        f"## {use_case.title}\n\n{use_case.description}\n{note}\n### What this DAG does\n\n{what}\n\n"
+        f"### Where to look\n\n{_tables(use_case)}\n\n### Columns\n\n{_columns(use_case)}\n"
+    )
+
+
+def page(use_case: UseCase) -> str:
+    """Markdown page of the use case, as kept in ``docs/pipelines``."""
+    gate, score = use_case.gate, use_case.score
+    bands = ", ".join(f"{band} to {share:.0%}" for band, share in score.bands.items())
+    lines = [
+        f"# {use_case.title} (`{use_case.name}`)",
+        "",
+        "Made from the spec by `./leadmill docs`; a test fails when it drifts. Do not edit.",
+        "",
+        use_case.description,
+        *(["", f"> {use_case.note}"] if use_case.note else []),
+        "",
+        "## Where to look",
+        "",
+        _tables(use_case),
+        "",
+        "## Source",
+        "",
+        f"- Relation `{use_case.source.relation}` behind the connection `{use_case.source.connection}`; watermark "
+        f"`{use_case.source.watermark}`, read up to {_words(use_case.source.safety_lag)} before the source's now, with "
+        f"{_words(use_case.source.overlap)} of overlap, looked at every {_words(use_case.source.poll)}.",
+        f"- A window with more than {use_case.source.max_rejected_share:.0%} rejected rows is blocked.",
+        "",
+        "## Columns",
+        "",
+        _columns(use_case),
+        "",
+        "## Rules of a row",
+        "",
+        *_rules(use_case),
+        "",
+        "## Model and scores",
+        "",
+        f"- Label: {use_case.label.title or use_case.label.name}, "
+        + (f"within {_words(use_case.label.horizon)}." if use_case.label.horizon else "known at load."),
+        f"- Candidates, from simple to complex: {', '.join(use_case.model.candidates)}; "
+        f"chosen by `{use_case.model.metric}`.",
+        f"- Gate: at least {gate.min_rows:,} rows and {gate.min_positives:,} positives; at most "
+        f"{gate.non_inferior_by} worse than the champion on the same newest rows.",
+        f"- Score 0 to {score.scale}; bands by share of the population at promotion, best first: {bands}.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def write_all() -> list[Path]:
+    """Write the page of every use case; the files written."""
+    folder = settings.current().home / "docs" / "pipelines"
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in use_case_names():
+        file = folder / f"{name}.md"
+        file.write_text(page(load_use_case(name)), encoding="utf-8")
+        written.append(file)
+    return written
+
+
+def _tables(use_case: UseCase) -> str:
+    rows = {
+        names.raw_table(use_case): "rows as the source gave them",
+        names.rejected_table(use_case): "whole rows that broke a rule, with every rule",
+        names.features_table(use_case): "append-only feature history",
+        names.labels_table(use_case): "outcomes",
+        names.scores_table(use_case): f"the newest score per {use_case.entity.name}",
+        names.history_table(use_case): "every score ever published",
+        "ops.windows": "the ledger: read = accepted + rejected + already seen",
+        "ops.promotions": "every verdict on a model",
+    }
+    body = "\n".join(f"| `{table}` | {what} |" for table, what in rows.items())
+    service = names.feature_service(use_case)
+    feast = f"Feast: feature service `{service}`, view `{names.feature_view(use_case)}`."
+    return f"| table | holds |\n|---|---|\n{body}\n\n{feast}"
+
+
+def _columns(use_case: UseCase) -> str:
+    body = "\n".join(
+        f"| `{column.name}` | {column.title} | {column.type} | {_allowed(column)} | {_use(column)} |"
+        for column in use_case.columns
+    )
+    return f"| column | title | type | allowed | used as |\n|---|---|---|---|---|\n{body}"
+
+
+def _allowed(column: Column) -> str:
+    if column.levels:
+        return ", ".join(column.levels)
+    bounds = [f"{bound:,.10g}" if bound is not None else "" for bound in (column.min, column.max)]
+    return " to ".join(bounds) + (f" {column.unit}" if column.unit else "") if any(bounds) else ""
+
+
+def _use(column: Column) -> str:
+    if column.known_at == "after_contact":
+        return "never: known only after contact"
+    if column.drop:
+        return f"dropped: {column.drop}"
+    clipped = ", outliers clipped" if column.outliers == "clip" else ""
+    if column.impute == "unknown":
+        return "feature; missing is the level 'unknown'"
+    if column.impute == "constant":
+        return f"feature; missing is {column.fill}{clipped}"
+    return f"feature; missing filled by {column.impute} (at cold start: {column.fill}){clipped}"
+
+
+def _rules(use_case: UseCase) -> Iterator[str]:
+    from leadmill.quality.rules import row_rules
+
+    for rule in row_rules(use_case):
+        if not rule.name.endswith("clean text"):
+            yield f"- `{rule.column}`: {rule.says}"
+    yield "- every column: at most 1000 characters, none of them a control character"
+
+
+def _words(duration: timedelta) -> str:
+    for unit, seconds in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
+        count, rest = divmod(int(duration.total_seconds()), seconds)
+        if rest == 0 and count:
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return "no time"

@@ -1,0 +1,71 @@
+"""What every task does around its one line of work."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import BaseHook, get_current_context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from sqlalchemy import text
+
+from leadmill import settings
+from leadmill.errors import LeadmillError, NoChampion, SourceUnreachable
+from leadmill.orchestration.doc_page import dag_doc
+from leadmill.spec import UseCase
+from leadmill.storage.database import engine
+
+log = logging.getLogger(__name__)
+
+
+def dag_arguments(
+    use_case: UseCase, kind: str, title: str, factory: Callable[..., object], retries: int
+) -> dict[str, Any]:
+    """Arguments that every DAG of a use case shares; ``kind`` ends its id, the factory's docstring documents it."""
+    return {
+        "dag_id": f"{use_case.name}_{kind}",
+        "dag_display_name": f"{use_case.title}: {title}",
+        "catchup": False,
+        "max_active_runs": 1,
+        "tags": ["leadmill", use_case.name, kind],
+        "doc_md": dag_doc(use_case, factory),
+        "default_args": {"retries": retries, "retry_delay": timedelta(seconds=10)},
+    }
+
+
+@contextmanager
+def stage(use_case: UseCase, name: str) -> Iterator[str]:
+    """Run a stage inside a task; gives the Airflow run's id.
+
+    Puts the source's Airflow connection where the package looks for it, records the cost in ``ops.runs``, and fails
+    the task for good on an error that trying again cannot mend. Without a champion there is nothing to score: skipped.
+    """
+    run_id = str(get_current_context()["dag_run"].run_id)
+    connection = BaseHook.get_connection(use_case.source.connection)
+    settings.apply({f"AIRFLOW_CONN_{use_case.source.connection.upper()}": connection.get_uri()})
+    started, clock = datetime.now(UTC), time.monotonic()
+    try:
+        yield run_id
+    except SourceUnreachable:
+        raise
+    except NoChampion as error:
+        raise AirflowSkipException(str(error)) from error
+    except LeadmillError as error:
+        log.error("%s", error)
+        raise AirflowFailException(str(error)) from error
+    record_cost(use_case, name, run_id, started, time.monotonic() - clock)
+
+
+def record_cost(use_case: UseCase, name: str, run_id: str, started: datetime, seconds: float) -> None:
+    """One row of ``ops.runs`` per run and stage; a later try replaces it. ``started`` is wall time, UTC."""
+    with engine().begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO ops.runs (run_id, use_case, stage, started_at, seconds) "
+                "VALUES (:run, :name, :stage, :started, :seconds) ON CONFLICT (run_id, use_case, stage) "
+                "DO UPDATE SET started_at = excluded.started_at, seconds = excluded.seconds"
+            ),
+            {"run": run_id, "name": use_case.name, "stage": name, "started": started, "seconds": seconds},
+        )

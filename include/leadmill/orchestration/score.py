@@ -1,0 +1,54 @@
+"""The scoring DAG: champion and newest features to published scores."""
+
+import logging
+from dataclasses import asdict
+from typing import Any
+
+from airflow.sdk import DAG, dag, task
+
+from leadmill.orchestration import assets, runtime
+from leadmill.spec import UseCase
+
+log = logging.getLogger(__name__)
+
+
+def score(use_case: UseCase) -> DAG:
+    """Score every entity whose features or champion changed, in mapped chunks, and publish in one transaction.
+
+    Starts by itself after new features and after a promotion. Readers of the scores table see the old scores or the
+    new ones, never a mixture.
+    """
+
+    @dag(
+        schedule=(assets.features(use_case) | assets.model(use_case)),
+        **runtime.dag_arguments(use_case, "score", "scoring", score, retries=2),
+    )
+    def build() -> None:
+        @task(task_display_name="Plan the chunks", inlets=[assets.features(use_case), assets.model(use_case)])
+        def plan() -> list[dict[str, Any]]:
+            from leadmill.scoring.batch import plan as run
+
+            with runtime.stage(use_case, "plan") as run_id:
+                chunks = run(use_case, run_id)
+            return [asdict(chunk) for chunk in chunks]
+
+        @task(task_display_name="Score a chunk")
+        def score_chunk(chunk: dict[str, Any]) -> int:
+            from leadmill.scoring.batch import Chunk
+            from leadmill.scoring.batch import score_chunk as run
+
+            with runtime.stage(use_case, f"score_chunk_{chunk['number']}") as run_id:
+                return run(use_case, run_id, Chunk(**chunk))
+
+        @task(task_display_name="Publish the scores", outlets=[assets.scores(use_case)])
+        def publish(counts: list[int]) -> str:
+            from leadmill.scoring.publish import publish_scores as run
+
+            with runtime.stage(use_case, "publish_scores") as run_id:
+                summary = run(use_case, run_id)
+            log.info("%s", summary)
+            return str(summary)
+
+        publish(score_chunk.expand(chunk=plan()))  # type: ignore[arg-type]
+
+    return build()

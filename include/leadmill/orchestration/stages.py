@@ -1,0 +1,98 @@
+"""Every stage as a plain call, for ``./leadmill run STAGE USE_CASE``; the DAGs' tasks call the same functions."""
+
+from collections.abc import Callable
+
+from leadmill.errors import LeadmillError
+from leadmill.spec import UseCase
+
+Stage = Callable[[UseCase, str], str]
+
+
+def extract(use_case: UseCase, run_id: str) -> str:
+    """Read the next window."""
+    from leadmill.extract.extract import extract as run
+
+    found = run(use_case, run_id)
+    return found.window.address if found.window and not found.empty else "an empty window: nothing new in the source"
+
+
+def check_raw(use_case: UseCase, run_id: str) -> str:
+    """Check the unpublished window's raw rows."""
+    from leadmill.quality.check import check_raw as run
+
+    return run(use_case, _window(use_case), run_id).describe()
+
+
+def impute_encode(use_case: UseCase, run_id: str) -> str:
+    """Prepare the unpublished window."""
+    from leadmill.prepare.prepare import impute_encode as run
+
+    return run(use_case, _window(use_case)).describe()
+
+
+def check_features(use_case: UseCase, run_id: str) -> str:
+    """Check the unpublished window's features."""
+    from leadmill.quality.check import check_features as run
+
+    return run(use_case, _window(use_case), run_id).describe()
+
+
+def publish(use_case: UseCase, run_id: str) -> str:
+    """Publish the unpublished window."""
+    from leadmill.features.publish import publish_features as run
+
+    return run(use_case, _window(use_case)).describe()
+
+
+def materialize(use_case: UseCase, run_id: str) -> str:
+    """Bring the online store up to the newest features."""
+    from leadmill.features.materialize import materialize as run
+
+    done = run(use_case)
+    return f"{done.entities:,} entities online" if done else "the online store holds the newest features already"
+
+
+def train(use_case: UseCase, run_id: str) -> str:
+    """Training set, fit, evaluation, gate and promotion in a row."""
+    from leadmill.registry.begin import begin_training
+    from leadmill.registry.evaluate import evaluate
+    from leadmill.registry.fit import fit
+    from leadmill.registry.gate import gate
+    from leadmill.registry.promote import promote
+
+    mlflow_run = begin_training(use_case, run_id, "by hand")
+    fit(use_case, mlflow_run)
+    evaluate(use_case, mlflow_run)
+    verdict = gate(use_case, mlflow_run, run_id)
+    return str(promote(use_case, mlflow_run, run_id)) if verdict.passed else f"refused: {'; '.join(verdict.reasons)}"
+
+
+def score(use_case: UseCase, run_id: str) -> str:
+    """Plan, score and publish."""
+    from leadmill.scoring.batch import plan, score_chunk
+    from leadmill.scoring.publish import publish_scores
+
+    for chunk in plan(use_case, run_id):
+        score_chunk(use_case, run_id, chunk)
+    return str(publish_scores(use_case, run_id))
+
+
+STAGES: dict[str, Stage] = {
+    "extract": extract,
+    "check_raw": check_raw,
+    "impute_encode": impute_encode,
+    "check_features": check_features,
+    "publish": publish,
+    "materialize": materialize,
+    "train": train,
+    "score": score,
+}
+
+
+def _window(use_case: UseCase) -> str:
+    from leadmill.extract.windows import unpublished
+
+    address = unpublished(use_case)
+    if address is None:
+        raise LeadmillError(f"'{use_case.name}' has no unpublished window. Run the stage 'extract' first.")
+    return address

@@ -1,0 +1,74 @@
+"""The training DAG: labelled features to a judged challenger, and to a champion if it deserves it."""
+
+import logging
+
+from airflow.sdk import DAG, CronTriggerTimetable, Param, dag, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from leadmill.orchestration import assets, runtime
+from leadmill.orchestration.links import with_link
+from leadmill.spec import UseCase
+
+log = logging.getLogger(__name__)
+
+
+def train(use_case: UseCase) -> DAG:
+    """Fit every candidate on point-in-time features, judge the best on the newest rows, promote it if it passes.
+
+    Runs on Sundays at 00:00 UTC and by hand. Each verdict, with its figures, is a row in `ops.promotions`; a refused
+    challenger changes nothing.
+    """
+
+    @dag(
+        schedule=CronTriggerTimetable("0 0 * * 0", timezone="UTC", run_immediately=False),
+        params={"reason": Param("", type="string", title="Why (kept with the run)")},
+        **runtime.dag_arguments(use_case, "train", "training", train, retries=1),
+    )
+    def build() -> None:
+        @task(task_display_name="Build the training set", inlets=[assets.features(use_case)])
+        def training_set() -> str:
+            from leadmill.registry.begin import begin_training
+
+            reason = str(get_current_context()["params"]["reason"]) or "scheduled"
+            with runtime.stage(use_case, "training_set") as run_id:
+                return begin_training(use_case, run_id, reason)
+
+        @task(task_display_name="Fit the candidates")
+        def fit(mlflow_run: str) -> str:
+            from leadmill.registry.fit import fit as run
+
+            with runtime.stage(use_case, "fit"):
+                run(use_case, mlflow_run)
+            return mlflow_run
+
+        @task(task_display_name="Evaluate on the newest rows")
+        def evaluate(mlflow_run: str) -> str:
+            from leadmill.registry.evaluate import evaluate as run
+
+            with runtime.stage(use_case, "evaluate"):
+                run(use_case, mlflow_run)
+            return mlflow_run
+
+        @task(task_display_name="Gate: challenger against champion")
+        def gate(mlflow_run: str) -> str:
+            from leadmill.registry.gate import gate as run
+
+            with runtime.stage(use_case, "gate") as run_id:
+                verdict = run(use_case, mlflow_run, run_id)
+            log.info("%s", verdict)
+            if not verdict.passed:
+                raise AirflowSkipException(f"Refused: {'; '.join(verdict.reasons)}. The champion stays.")
+            return mlflow_run
+
+        @task(task_display_name="Promote to champion", outlets=[assets.model(use_case)])
+        def promote(mlflow_run: str) -> str:
+            from leadmill.registry.promote import promote as run
+
+            with runtime.stage(use_case, "promote") as run_id:
+                return str(run(use_case, mlflow_run, run_id))
+
+        kind = ("MLflow run", "training", use_case)
+        judged = with_link(evaluate(with_link(fit(with_link(training_set(), *kind)), *kind)), *kind)
+        with_link(promote(with_link(gate(judged), *kind)), *kind)
+
+    return build()
