@@ -1,0 +1,70 @@
+"""Second task: every candidate cross-validated and fitted, its file stored with the run."""
+
+import tempfile
+from pathlib import Path
+
+from sklearn.pipeline import Pipeline
+
+from leadmill.registry import documents, store
+from leadmill.registry.dataset import training_set
+from leadmill.registry.trusted import read_model, write_model
+from leadmill.spec import UseCase
+from leadmill.training.candidates import BUILDERS
+from leadmill.training.cross_validation import cross_validate
+from leadmill.training.fitting import fit_candidate
+from leadmill.training.results import CrossValidation
+
+_FOLDER = "candidates"
+
+
+def fit(use_case: UseCase, run_id: str) -> list[CrossValidation]:
+    """Cross-validate and fit each candidate of the spec on the run's training rows, simple to complex.
+
+    Everything is stored under fixed names, so fitting again replaces it. Raises NotTrainable.
+    """
+    rows = training_set(use_case, run_id)
+    found = []
+    for candidate in use_case.model.candidates:
+        result = cross_validate(use_case, candidate, rows.train)
+        _store(run_id, candidate, fit_candidate(candidate, rows.inputs, rows.train))
+        store.log_metrics(run_id, _metrics(result))
+        found.append(result)
+    documents.write(run_id, documents.CROSS_VALIDATION, found)
+    _log_params(use_case, run_id)
+    store.set_tags(run_id, training_rows=len(rows.train), holdout_rows=len(rows.holdout), purged=rows.split.purged)
+    return found
+
+
+def fitted(run_id: str, candidate: str) -> Pipeline:
+    """The candidate that :func:`fit` stored."""
+    with tempfile.TemporaryDirectory() as folder:
+        return read_model(Path(store.client().download_artifacts(run_id, _file(candidate), folder)))
+
+
+def _file(candidate: str) -> str:
+    return f"{_FOLDER}/{candidate}.skops"
+
+
+def _store(run_id: str, candidate: str, model: Pipeline) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"{candidate}.skops"
+        write_model(model, file)
+        store.client().log_artifact(run_id, str(file), _FOLDER)
+
+
+def _metrics(result: CrossValidation) -> dict[str, float]:
+    """MLflow shows what stands before the slash as one section."""
+    values = {}
+    for section, figures in {"cv": result.metrics, **{f"cv_{k}": v for k, v in result.variants.items()}}.items():
+        for name, folds in figures.items():
+            values[f"{result.candidate}/{section}_{name}_mean"] = folds.mean
+            values[f"{result.candidate}/{section}_{name}_std"] = folds.std
+    return values
+
+
+def _log_params(use_case: UseCase, run_id: str) -> None:
+    store.client().log_param(run_id, "metric", use_case.model.metric)
+    for candidate in use_case.model.candidates:
+        for name, value in sorted(BUILDERS[candidate]().get_params().items()):
+            if value is not None:
+                store.client().log_param(run_id, f"{candidate}.{name}", value)

@@ -1,0 +1,96 @@
+"""Fourth task: may the challenger serve?"""
+
+from dataclasses import asdict
+
+from leadmill.clock import source_now
+from leadmill.errors import ModelContractBroken
+from leadmill.registry import documents, ledger, rules, store
+from leadmill.registry.champion import champion_version, load_version
+from leadmill.registry.contract import check_contract
+from leadmill.registry.dataset import TrainingSet, training_set
+from leadmill.registry.documents import Verdict
+from leadmill.registry.fit import fitted
+from leadmill.registry.rules import Rule
+from leadmill.spec import UseCase
+from leadmill.storage.database import engine
+from leadmill.training.inputs import model_frame
+from leadmill.training.predict import probabilities
+
+
+def gate(use_case: UseCase, run_id: str, actor: str) -> Verdict:
+    """Judge the run's version; a refusal is a row in ``ops.promotions`` at once, a pass becomes one by ``promote``.
+
+    A version that serves already is not judged again: its stored verdict is the answer.
+    """
+    version, candidate = store.tag(run_id, "version") or "", store.tag(run_id, "candidate") or ""
+    before = champion_version(use_case)
+    if before == version:
+        return documents.verdict(run_id)
+    asked = _judge(use_case, run_id, version, candidate, before)
+    broken = [rule.sentence for rule in asked if not rule.holds]
+    alarm = store.tag(run_id, "leak_alarm")
+    verdict = Verdict(
+        passed=not broken,
+        version=version,
+        candidate=candidate,
+        champion_before=before,
+        reasons=tuple(broken or [rule.sentence for rule in asked]),
+        alarms=() if alarm in (None, "none") else (str(alarm),),
+        figures={rule.name: {"holds": rule.holds, **rule.figures} for rule in asked},
+    )
+    store.write_json(run_id, documents.VERDICT, asdict(verdict))
+    store.set_tags(run_id, verdict="passed" if verdict.passed else "refused")
+    if not verdict.passed:
+        refusal = decision(use_case, run_id, "refused", verdict, actor)
+        with engine().begin() as connection:
+            ledger.record_decision(connection, use_case.name, f"gate:{run_id}", refusal)
+    return verdict
+
+
+def decision(use_case: UseCase, run_id: str, word: str, verdict: Verdict, actor: str) -> ledger.Decision:
+    """The ledger's row for a verdict."""
+    return ledger.Decision(
+        verdict=word,
+        version=verdict.version,
+        champion_before=verdict.champion_before,
+        reasons=verdict.reasons + verdict.alarms,
+        figures=verdict.figures,
+        actor=actor,
+        mlflow_run_id=run_id,
+        decided_at=source_now(use_case),
+    )
+
+
+def _judge(use_case: UseCase, run_id: str, version: str, candidate: str, before: str | None) -> list[Rule]:
+    rows = training_set(use_case, run_id)
+    held = next(result for result in documents.holdouts(run_id) if result.candidate == candidate)
+    found = [
+        _fits(use_case, version, rows),
+        rules.enough_to_judge(use_case, rows.holdout),
+        rules.ranks_better_than_chance(rows.holdout, held),
+        rules.knows_more_than_base_rate(rows.train, rows.holdout, held),
+    ]
+    if before is not None:
+        found.append(_against_champion(use_case, run_id, candidate, before, rows))
+    return found
+
+
+def _fits(use_case: UseCase, version: str, rows: TrainingSet) -> Rule:
+    try:
+        check_contract(use_case, version, rows.inputs)
+    except ModelContractBroken as error:
+        return Rule("fits_the_features", False, str(error), {"problems": list(error.problems)})
+    return Rule("fits_the_features", True, f"all {len(rows.inputs)} inputs are offered", {"inputs": len(rows.inputs)})
+
+
+def _against_champion(use_case: UseCase, run_id: str, candidate: str, before: str, rows: TrainingSet) -> Rule:
+    """The holdout is the newest data, so the champion, fitted earlier on older rows, has not learned from it."""
+    try:
+        champion = load_version(use_case, before)
+    except ModelContractBroken as error:
+        # It cannot serve the features as they are now, so there is nothing to be worse than.
+        return Rule("not_worse_than_champion", True, str(error), {"champion_version": before, "compared": False})
+    x = model_frame(rows.frame.iloc[rows.split.holdout], champion.inputs)
+    theirs = probabilities(champion.model, x)
+    ours = probabilities(fitted(run_id, candidate), rows.holdout.x)
+    return rules.not_worse_than_champion(use_case, rows.holdout, before, ours, theirs)

@@ -1,0 +1,148 @@
+"""``ops.models`` and ``ops.promotions``: which versions there are and what was decided about each."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from leadmill.registry.bands import Frozen
+from leadmill.storage.database import engine
+
+_MODEL = (
+    "use_case, version, mlflow_run_id, candidate, created_at, training_rows, positives, data_fingerprint, "
+    "spec_version, inputs, metrics, bands, percentiles, population, frozen_at"
+)
+_DECISION = "verdict, version, champion_before, reasons, figures, actor, mlflow_run_id, decided_at"
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """One row of ``ops.models``; ``bands``, ``percentiles`` and ``frozen_at`` are None before promotion."""
+
+    use_case: str
+    version: str
+    mlflow_run_id: str
+    candidate: str
+    created_at: datetime
+    training_rows: int
+    positives: int
+    data_fingerprint: str
+    spec_version: str
+    inputs: list[dict[str, Any]]
+    metrics: dict[str, Any]
+    bands: list[dict[str, Any]] | None = None
+    percentiles: list[float] | None = None
+    population: str | None = None
+    frozen_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One row of ``ops.promotions``."""
+
+    verdict: str
+    version: str
+    champion_before: str | None
+    reasons: tuple[str, ...]
+    figures: dict[str, Any]
+    actor: str
+    mlflow_run_id: str
+    decided_at: datetime
+
+
+def record_model(row: ModelRow) -> None:
+    """Store a registered version; storing it again refreshes what the training found and touches nothing frozen."""
+    with engine().begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO ops.models (use_case, version, mlflow_run_id, candidate, created_at, training_rows, "
+                "positives, data_fingerprint, spec_version, inputs, metrics) VALUES (:use_case, :version, "
+                ":mlflow_run_id, :candidate, :created_at, :training_rows, :positives, :data_fingerprint, "
+                ":spec_version, CAST(:inputs AS jsonb), CAST(:metrics AS jsonb)) "
+                "ON CONFLICT (use_case, version) DO UPDATE SET metrics = excluded.metrics"
+            ),
+            {
+                **{name: value for name, value in vars(row).items() if name not in ("inputs", "metrics")},
+                "inputs": as_json(row.inputs),
+                "metrics": as_json(row.metrics),
+            },
+        )
+
+
+def models(use_case: str) -> list[ModelRow]:
+    """Every version of the use case of that name, newest first."""
+    statement = f"SELECT {_MODEL} FROM ops.models WHERE use_case = :name ORDER BY version::int DESC"
+    with engine().connect() as connection:
+        return [ModelRow(**row._mapping) for row in connection.execute(text(statement), {"name": use_case})]
+
+
+def model(use_case: str, version: str) -> ModelRow | None:
+    """One version, or None."""
+    return next((row for row in models(use_case) if row.version == version), None)
+
+
+def freeze(connection: Connection, use_case: str, version: str, cuts: Frozen, at: datetime) -> None:
+    """Store cut-offs with the version unless it has some: what was frozen stays."""
+    connection.execute(
+        text(
+            "UPDATE ops.models SET bands = CAST(:bands AS jsonb), percentiles = CAST(:percentiles AS jsonb), "
+            "population = :population, frozen_at = :at "
+            "WHERE use_case = :name AND version = :version AND bands IS NULL"
+        ),
+        {
+            "bands": as_json([{"band": band, "from": cut} for band, cut in cuts.bands.items()]),
+            "percentiles": as_json(cuts.percentiles),
+            "population": cuts.population,
+            "at": at,
+            "name": use_case,
+            "version": version,
+        },
+    )
+
+
+def record_decision(connection: Connection, use_case: str, act: str, decision: Decision) -> None:
+    """Store a decision once; ``act`` names the act of deciding."""
+    connection.execute(
+        text(
+            "INSERT INTO ops.promotions (decision, use_case, verdict, version, champion_before, reasons, figures, "
+            "actor, mlflow_run_id, decided_at) VALUES (:act, :use_case, :verdict, :version, :champion_before, "
+            "CAST(:reasons AS jsonb), CAST(:figures AS jsonb), :actor, :mlflow_run_id, :decided_at) "
+            "ON CONFLICT (decision) DO NOTHING"
+        ),
+        {
+            **vars(decision),
+            "act": act,
+            "use_case": use_case,
+            "reasons": as_json(decision.reasons),
+            "figures": as_json(decision.figures),
+        },
+    )
+
+
+def decisions(use_case: str) -> list[Decision]:
+    """Every decision about models of the use case of that name, newest first."""
+    statement = (
+        f"SELECT {_DECISION} FROM ops.promotions WHERE use_case = :name ORDER BY decided_at DESC, promotion_id DESC"
+    )
+    with engine().connect() as connection:
+        rows = connection.execute(text(statement), {"name": use_case})
+        return [Decision(**{**row._mapping, "reasons": tuple(row.reasons)}) for row in rows]
+
+
+def as_json(value: object) -> str:
+    """JSON that Postgres takes: a figure that could not be computed becomes null."""
+    return json.dumps(_finite(value))
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value

@@ -1,0 +1,1 @@
+"""Scores from the champion and the latest features: predicted in one place, published in one transaction."""

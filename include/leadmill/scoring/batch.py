@@ -1,0 +1,115 @@
+"""The scoring run: which entities, in which chunks, and each chunk into staging."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import text
+
+from leadmill import names
+from leadmill.clock import source_now
+from leadmill.faults import kill_point
+from leadmill.registry.champion import champion, load_version
+from leadmill.scoring.predict import predict
+from leadmill.spec import UseCase
+from leadmill.storage.database import copy_connection, engine
+from leadmill.storage.frames import copy_frame, read_frame
+
+CHUNK_ROWS = 200_000
+MOST_CHUNKS = 64
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Part of a scoring run: the keys above ``after`` up to and with ``through`` (None: no bound).
+
+    Plain values only, so that a task can pass it on. Every chunk of a run names one model version and one moment.
+    """
+
+    number: int
+    rows: int
+    version: str
+    scored_at: str
+    after: str | None
+    through: str | None
+
+
+def plan(use_case: UseCase, run_id: str, chunk_rows: int = CHUNK_ROWS) -> list[Chunk]:
+    """Chunks of the entities whose features or champion changed since their published score.
+
+    At most ``chunk_rows`` keys each, and at most 64 of them, which then grow. There is always one, empty where nothing
+    changed, because publishing also refreshes the statuses. What an earlier attempt of this run staged is removed.
+    Raises NoChampion or ModelContractBroken.
+    """
+    serving = champion(use_case)
+    moment = source_now(use_case)
+    with engine().begin() as connection:
+        staging = names.scores_staging_table(use_case)
+        connection.execute(text(f"DELETE FROM {staging} WHERE run_id = :run"), {"run": run_id})
+        values = {
+            "version": serving.version,
+            "population": use_case.score.population,
+            "rows": chunk_rows,
+            "most": MOST_CHUNKS,
+        }
+        bounds = connection.execute(text(_parts(use_case)), values).all()
+    rows = [int(row.rows) for row in bounds] or [0]
+    lasts = [str(row.last) for row in bounds[:-1]]
+    return [
+        Chunk(number, rows[number], serving.version, moment.isoformat(), after, through)
+        for number, (after, through) in enumerate(zip([None, *lasts], [*lasts, None], strict=True))
+    ]
+
+
+def score_chunk(use_case: UseCase, run_id: str, chunk: Chunk) -> int:
+    """Score one chunk into staging, replacing what this run staged of it before; returns its rows."""
+    serving = load_version(use_case, chunk.version)
+    bounds = [chunk.version, use_case.score.population, chunk.after or "", chunk.through or ""]
+    features = read_frame(_features(use_case), bounds)
+    scored = predict(use_case, serving, features)
+    scored = scored.assign(
+        status="fresh",
+        model_version=chunk.version,
+        feature_timestamp=features["event_timestamp"],
+        scored_at=pd.Timestamp(datetime.fromisoformat(chunk.scored_at)),
+        run_id=run_id,
+        chunk=chunk.number,
+    )
+    staging = names.scores_staging_table(use_case)
+    with copy_connection() as connection:
+        connection.execute(f"DELETE FROM {staging} WHERE run_id = %s AND chunk = %s", (run_id, chunk.number))
+        copy_frame(connection, staging, scored)
+        kill_point("score.chunk_copied")
+    return len(scored)
+
+
+def _due(use_case: UseCase, version: str = ":version", population: str = ":population") -> str:
+    """Latest features of the population that have no score yet, or one by another version or of older features."""
+    key = use_case.entity.key
+    return (
+        f"SELECT f.* FROM {names.latest_view(use_case)} AS f "
+        f"LEFT JOIN {names.scores_table(use_case)} AS s ON s.{key} = f.{key} "
+        f"WHERE (s.{key} IS NULL OR s.model_version <> {version} OR s.feature_timestamp <> f.event_timestamp "
+        "OR f.created_timestamp > s.scored_at) "
+        f"AND ({population} = 'all' OR NOT EXISTS (SELECT FROM {names.labels_table(use_case)} AS l "
+        f"WHERE l.{key} = f.{key}))"
+    )
+
+
+def _parts(use_case: UseCase) -> str:
+    """Last key and number of rows of each chunk, in the order of the keys."""
+    key = use_case.entity.key
+    return (
+        f"WITH due AS ({_due(use_case)}), "
+        f"sized AS (SELECT {key}, row_number() OVER (ORDER BY {key}) - 1 AS n, count(*) OVER () AS total FROM due), "
+        "parted AS (SELECT *, n / greatest(:rows, ceil(total / CAST(:most AS numeric)))::bigint AS part FROM sized) "
+        f"SELECT max({key}) AS last, count(*) AS rows FROM parted GROUP BY part ORDER BY part"
+    )
+
+
+def _features(use_case: UseCase) -> str:
+    key, kind = use_case.entity.key, use_case.entity.sql_type
+    return (
+        f"SELECT * FROM ({_due(use_case, '$1', '$2')}) AS d "
+        f"WHERE ($3 = '' OR d.{key} > nullif($3, '')::{kind}) AND ($4 = '' OR d.{key} <= nullif($4, '')::{kind})"
+    )

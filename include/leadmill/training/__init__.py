@@ -1,0 +1,1 @@
+"""Models from a training frame: split, preprocess, fit, calibrate, measure; pure scikit-learn and pandas."""

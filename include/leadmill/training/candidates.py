@@ -1,0 +1,37 @@
+"""The models that compete, from simple to complex; a new one is one more builder."""
+
+from collections.abc import Callable
+
+from sklearn.base import ClassifierMixin
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+
+SEED = 7
+
+
+def _logistic_regression() -> ClassifierMixin:
+    return LogisticRegression(C=0.5, max_iter=1000)
+
+
+def _random_forest() -> ClassifierMixin:
+    # One job: several add the trees up in the order they finish, and the last digits differ from call to call.
+    return RandomForestClassifier(n_estimators=60, min_samples_leaf=5, max_features="sqrt", n_jobs=1, random_state=SEED)
+
+
+def _hist_gradient_boosting() -> ClassifierMixin:
+    return HistGradientBoostingClassifier(
+        learning_rate=0.1,
+        max_iter=80,
+        max_leaf_nodes=10,
+        min_samples_leaf=20,
+        max_features=0.5,
+        l2_regularization=1.0,
+        random_state=SEED,
+    )
+
+
+BUILDERS: dict[str, Callable[[], ClassifierMixin]] = {
+    "logistic_regression": _logistic_regression,
+    "random_forest": _random_forest,
+    "hist_gradient_boosting": _hist_gradient_boosting,
+}

@@ -1,0 +1,62 @@
+"""Every candidate on grouped, stratified folds of the training rows."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from leadmill.spec import UseCase
+from leadmill.training.data import Rows
+from leadmill.training.fitting import fit_candidate
+from leadmill.training.inputs import ModelInput, model_inputs
+from leadmill.training.metrics import LOWER_IS_BETTER, METRICS, Predictions, point
+from leadmill.training.predict import probabilities
+from leadmill.training.results import CrossValidation, Folds
+from leadmill.training.split import grouped_folds
+
+
+def cross_validate(use_case: UseCase, candidate: str, rows: Rows) -> CrossValidation:
+    """Mean and standard deviation of every metric, with all inputs and for each variant of the spec.
+
+    ``rows`` are the training rows with all inputs. Each fold's model, its preprocessing and its calibration see the
+    other folds only.
+    """
+    variants = {
+        name: _over_folds(candidate, model_inputs(use_case, without=left_out), rows)
+        for name, left_out in use_case.model.variants.items()
+    }
+    return CrossValidation(candidate, _over_folds(candidate, model_inputs(use_case), rows), variants)
+
+
+def best_candidate(use_case: UseCase, found: Sequence[CrossValidation]) -> str:
+    """The candidate with the best mean of the spec's metric; the simpler one where two are equal."""
+    metric = use_case.model.metric
+    sign = -1 if metric in LOWER_IS_BETTER else 1
+    return max(found, key=lambda result: sign * result.metrics[metric].mean).candidate
+
+
+def leak_alarm(use_case: UseCase, found: Sequence[CrossValidation]) -> str | None:
+    """A warning when a ROC AUC is too good to be true, else None."""
+    limit = use_case.model.leak_alarm
+    for result in found:
+        reached = result.metrics["roc_auc"].mean
+        if reached > limit:
+            return (
+                f"{result.candidate} reaches a cross-validated ROC AUC of {reached:.3f}, above model.leak_alarm "
+                f"({limit:g}): an input probably knows the outcome"
+            )
+    return None
+
+
+def _over_folds(candidate: str, inputs: Sequence[ModelInput], rows: Rows) -> dict[str, Folds]:
+    narrow = Rows(rows.x[[item.name for item in inputs]], rows.y, rows.weight, rows.groups)
+    found = []
+    for train, test in grouped_folds(narrow):
+        learned, judged = narrow.take(train), narrow.take(test)
+        model = fit_candidate(candidate, inputs, learned)
+        predictions = Predictions(judged.y, probabilities(model, judged.x), learned.base_rate)
+        found.append(point(predictions, judged.weight))
+    return {
+        name: Folds(float(np.mean(values)), float(np.std(values)))
+        for name in METRICS
+        for values in [[fold[name] for fold in found]]
+    }

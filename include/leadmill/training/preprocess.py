@@ -1,0 +1,56 @@
+"""The first half of every model's pipeline: scaling, one-hot, flags."""
+
+from collections.abc import Sequence
+
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from leadmill.training.inputs import NUMBERS, ModelInput
+from leadmill.training.winsorizer import Winsorizer
+
+SEPARATOR = "="
+RARE_SHARE = 0.01
+
+
+def preprocessing(inputs: Sequence[ModelInput]) -> ColumnTransformer:
+    """Unfitted transformer of a model frame into one dense float64 matrix.
+
+    Numbers and ordinals are scaled, those with ``clip`` first pulled in; levels become one-hot with those under
+    ``RARE_SHARE`` of the rows grouped and unseen ones read as rare; flags stay 0 and 1.
+    """
+    numbers = [item for item in inputs if item.type in NUMBERS]
+    parts = {
+        "clipped": (make_pipeline(Winsorizer(), StandardScaler()), [item.name for item in numbers if item.clip]),
+        "number": (StandardScaler(), [item.name for item in numbers if not item.clip]),
+        "level": (_one_hot(), [item.name for item in inputs if item.type == "category"]),
+        "flag": ("passthrough", [item.name for item in inputs if item.type == "bool"]),
+    }
+    return ColumnTransformer(
+        [(name, step, columns) for name, (step, columns) in parts.items() if columns],
+        verbose_feature_names_out=False,
+        sparse_threshold=0,
+    )
+
+
+def source_column(term: str) -> str:
+    """Input column behind one output column of :func:`preprocessing`.
+
+    >>> source_column("last_activity=sms_sent"), source_column("total_visits")
+    ('last_activity', 'total_visits')
+    """
+    return term.split(SEPARATOR, 1)[0]
+
+
+def term_name(column: str, level: object) -> str:
+    """Name of a one-hot output column; a column's own name never holds the separator."""
+    return f"{column}{SEPARATOR}{level}"
+
+
+def _one_hot() -> OneHotEncoder:
+    return OneHotEncoder(
+        min_frequency=RARE_SHARE,
+        handle_unknown="infrequent_if_exist",
+        sparse_output=False,
+        feature_name_combiner=term_name,
+    )

@@ -1,0 +1,44 @@
+"""A model loads when every input it needs exists with the same type and encoding."""
+
+import pytest
+
+from leadmill.errors import ModelContractBroken
+from leadmill.registry.contract import check_contract, inputs_document, inputs_from
+from leadmill.spec import UseCase, load_use_case
+from leadmill.training.inputs import model_inputs
+
+
+@pytest.fixture
+def use_case() -> UseCase:
+    return load_use_case("x_education")
+
+
+def changed(use_case: UseCase, feature: str, **update: object) -> UseCase:
+    column = use_case.features[feature].model_copy(update=update)
+    return use_case.model_copy(update={"features": {**use_case.features, feature: column}})
+
+
+def test_inputs_survive_storage(use_case: UseCase) -> None:
+    inputs = model_inputs(use_case)
+    assert inputs_from(inputs_document(inputs)) == inputs
+
+
+def test_further_features_do_no_harm(use_case: UseCase) -> None:
+    check_contract(use_case, "1", model_inputs(use_case, without=["city", "total_visits"]))
+
+
+def test_an_input_that_is_gone_is_named_with_its_flag(use_case: UseCase) -> None:
+    smaller = use_case.model_copy(
+        update={"features": {name: column for name, column in use_case.features.items() if name != "total_visits"}}
+    )
+    with pytest.raises(ModelContractBroken) as error:
+        check_contract(smaller, "3", model_inputs(use_case))
+    assert error.value.problems == ("input 'total_visits' is gone", "input 'total_visits_missing' is gone")
+
+
+def test_another_type_or_order_of_levels_breaks_it(use_case: UseCase) -> None:
+    with pytest.raises(ModelContractBroken, match="total_visits' was int"):
+        check_contract(changed(use_case, "total_visits", type="float"), "3", model_inputs(use_case))
+    turned = changed(use_case, "asymmetrique_activity_index", levels=("high", "medium", "low"))
+    with pytest.raises(ModelContractBroken, match="low < medium < high"):
+        check_contract(turned, "3", model_inputs(use_case))

@@ -1,0 +1,63 @@
+"""Which rows teach and which judge."""
+
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from leadmill.errors import NotTrainable
+from leadmill.spec import Label, UseCase
+from leadmill.training.data import rows_of
+from leadmill.training.inputs import model_inputs
+from leadmill.training.split import grouped_folds, temporal_holdout
+
+
+def test_the_newest_fifth_is_held_out(shop: UseCase, buyers: pd.DataFrame) -> None:
+    split = temporal_holdout(shop, buyers.sample(frac=1, random_state=3))
+    shuffled = buyers.sample(frac=1, random_state=3)["as_of"]
+    assert (len(split.train), len(split.holdout), split.purged) == (480, 120, 0)
+    assert shuffled.iloc[split.train].max() < shuffled.iloc[split.holdout].min() == split.begins
+
+
+def test_rows_of_one_moment_stay_together(shop: UseCase, buyers: pd.DataFrame) -> None:
+    tied = buyers.assign(as_of=buyers["as_of"].dt.floor("7D"))
+    split = temporal_holdout(shop, tied)
+    moments = tied["as_of"]
+    assert not set(moments.iloc[split.train]) & set(moments.iloc[split.holdout])
+
+
+def test_entities_in_both_are_purged_from_training(shop: UseCase, buyers: pd.DataFrame) -> None:
+    again = buyers.assign(buyer_id=[f"b{number % 500}" for number in range(600)])
+    split = temporal_holdout(shop, again)
+    keys = again["buyer_id"]
+    assert not set(keys.iloc[split.train]) & set(keys.iloc[split.holdout])
+    # Rows 480..499 and 500..599 are held out, the latter being the entities of rows 0..99.
+    assert (len(split.train), len(split.holdout), split.purged) == (380, 120, 100)
+
+
+def test_labels_that_matured_after_the_holdout_begins_are_purged(shop: UseCase, buyers: pd.DataFrame) -> None:
+    slow = shop.model_copy(update={"label": Label(name="bought", horizon=timedelta(hours=24))})
+    split = temporal_holdout(slow, buyers)
+    assert (len(split.train), split.purged) == (456, 24)
+    assert (buyers["as_of"].iloc[split.train] + timedelta(hours=24) < split.begins).all()
+
+
+def test_one_moment_only_cannot_be_split(shop: UseCase, buyers: pd.DataFrame) -> None:
+    with pytest.raises(NotTrainable, match="one moment"):
+        temporal_holdout(shop, buyers.assign(as_of=buyers["as_of"].iloc[0]))
+
+
+def test_nothing_left_to_learn_from_is_said(shop: UseCase, buyers: pd.DataFrame) -> None:
+    with pytest.raises(NotTrainable, match="before the holdout begins"):
+        temporal_holdout(shop, buyers.assign(buyer_id="one"))
+
+
+def test_folds_never_share_an_entity_and_keep_the_base_rate(shop: UseCase, buyers: pd.DataFrame) -> None:
+    rows = rows_of(shop, buyers.assign(buyer_id=[f"b{number // 3}" for number in range(600)]), model_inputs(shop))
+    folds = grouped_folds(rows)
+    assert len(folds) == 5
+    for train, test in folds:
+        assert not set(rows.groups[train]) & set(rows.groups[test])
+        assert abs(rows.y[test].mean() - rows.y.mean()) < 0.05
+    assert np.array_equal(np.sort(np.concatenate([test for _, test in folds])), np.arange(600))
