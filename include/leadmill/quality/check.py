@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from leadmill import names
-from leadmill.errors import LeadmillError, WindowBlocked, examples
+from leadmill.errors import SHOWN_EXAMPLES, LeadmillError, WindowBlocked, examples
 from leadmill.extract.windows import Window, accepted_rows, block, find_window
 from leadmill.faults import kill_point
 from leadmill.quality.checkpoint import Report, run_suite
@@ -32,24 +32,32 @@ class Release:
 
 @dataclass(frozen=True)
 class Checked:
-    """Rows of a window by verdict, and what broke: rule -> rows."""
+    """Rows of a window by verdict, what broke (rule -> rows), and some of the rows that broke it."""
 
     accepted: int
     rejected: int
     broken: dict[str, int]
+    rows: tuple[str, ...]
     document: str
 
     def describe(self) -> str:
         """One readable paragraph for a task log."""
-        found = ", ".join(f"{rule} ({rows:,})" for rule, rows in sorted(self.broken.items()))
-        return f"{self.accepted:,} rows accepted, {self.rejected:,} rejected. Broken rules: {found or 'none'}."
+        return f"{self.accepted:,} rows accepted, {self.rejected:,} rejected. {self.what_broke()}"
+
+    def what_broke(self) -> str:
+        """The broken rules with their rows, worst first, and examples."""
+        worst = sorted(self.broken.items(), key=lambda pair: -pair[1])
+        if not worst:
+            return "No rule is broken."
+        rules = examples([f"{rule} ({rows:,} rows)" for rule, rows in worst])
+        return f"Broken: {rules}. For instance {'; '.join(self.rows)}."
 
 
 def check_raw(use_case: UseCase, address: str, run_id: str, release: Release | None = None) -> Checked:
     """Judge every raw row; whole rows that break a rule go to ``rejected.<use case>`` with every rule they broke.
 
-    Raises WindowBlocked where the share of rejected rows is above the spec's limit and nobody released the window with
-    a reason. A published window is not judged again.
+    Raises WindowBlocked where the share of rejected rows is above the spec's limit and nobody released the window. A
+    published window is not judged again.
     """
     with use_case_lock(use_case.name):
         window = find_window(use_case, address)
@@ -65,7 +73,7 @@ def check_raw(use_case: UseCase, address: str, run_id: str, release: Release | N
                 {"accepted": total - rejected, "rejected": rejected, "window": window.window_id},
             )
         _agree(report, broken, row_rules(use_case))
-        checked = Checked(total - rejected, rejected, broken, report.document)
+        checked = Checked(total - rejected, rejected, broken, _rows(use_case, window, "raw"), report.document)
         _stop_or_release(use_case, window, checked, release)
     return checked
 
@@ -88,11 +96,11 @@ def check_features(use_case: UseCase, address: str, run_id: str) -> Checked:
                 {"w": window.window_id},
             ).scalar_one()
         _agree(report, broken, rules)
-        checked = Checked(accepted - refused, refused, broken, report.document)
+        checked = Checked(accepted - refused, refused, broken, _rows(use_case, window, "features"), report.document)
         row_names = {rule.name for rule in rules}
         reasons = [f.rule for f in report.broken if f.rule not in row_names]
         if refused > use_case.source.max_rejected_share * accepted:
-            reasons.append(f"{refused:,} of {accepted:,} prepared rows are not fit ({examples(sorted(broken))})")
+            reasons.append(f"{refused:,} of {accepted:,} prepared rows are not fit. {checked.what_broke()}")
         if reasons:
             block(use_case, window, "; ".join(reasons))
             raise WindowBlocked(use_case.name, window.window_id, reasons)
@@ -100,7 +108,7 @@ def check_features(use_case: UseCase, address: str, run_id: str) -> Checked:
 
 
 def _judged_before(window: Window) -> Checked:
-    return Checked(accepted_rows(window), window.rejected or 0, {}, "")
+    return Checked(accepted_rows(window), window.rejected or 0, {}, (), "")
 
 
 def _validate(use_case: UseCase, window: Window, suite: str, run_id: str, expectations: list) -> Report:  # type: ignore[type-arg]
@@ -169,6 +177,19 @@ def _quarantine(
     return {row.rule: row.rows for row in found}
 
 
+def _rows(use_case: UseCase, window: Window, suite: str) -> tuple[str, ...]:
+    """The first rejected rows, as "key: rules"."""
+    with engine().connect() as connection:
+        found = connection.execute(
+            text(
+                f"SELECT left(key, 60) AS key, rules FROM {names.rejected_table(use_case)} "
+                "WHERE window_id = :window AND suite = :suite ORDER BY row_no LIMIT :most"
+            ),
+            {"window": window.window_id, "suite": suite, "most": SHOWN_EXAMPLES},
+        )
+        return tuple(f"{row.key}: {examples(row.rules)}" for row in found)
+
+
 def _count(connection: Connection, use_case: UseCase, window: Window) -> tuple[int, int]:
     row = connection.execute(
         text(
@@ -192,15 +213,13 @@ def _stop_or_release(use_case: UseCase, window: Window, checked: Checked, releas
     total = checked.accepted + checked.rejected
     if checked.rejected <= use_case.source.max_rejected_share * total:
         return
-    rules = [f"{rule} ({rows:,} rows)" for rule, rows in sorted(checked.broken.items(), key=lambda pair: -pair[1])]
     reason = (
         f"{checked.rejected:,} of {total:,} rows rejected, more than the limit of "
-        f"{use_case.source.max_rejected_share:.0%}: {examples(rules)}"
+        f"{use_case.source.max_rejected_share:.0%}. {checked.what_broke()}"
     )
-    if release is None or not release.reason.strip():
+    if release is None:
         block(use_case, window, reason)
-        asked = ["a release needs a reason, and none was given"] if release else []
-        raise WindowBlocked(use_case.name, window.window_id, [reason, *asked])
+        raise WindowBlocked(use_case.name, window.window_id, [reason])
     with engine().begin() as connection:
         connection.execute(
             text(

@@ -1,0 +1,34 @@
+"""What is wrong with this checkout and its local stack, and how to mend it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Level = Literal["ok", "note", "wrong"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. ``remedy`` says what to do where something is to be done."""
+
+    check: str
+    level: Level
+    found: str
+    remedy: str | None = None
+
+
+Check = Callable[[], Iterable[Finding]]
+
+
+def examine() -> list[Finding]:
+    """Every finding, in the order in which to read them: a fault early in the list may explain the later ones."""
+    from leadmill.local.checks_airflow import AIRFLOW_CHECKS
+    from leadmill.local.checks_machine import MACHINE_CHECKS
+    from leadmill.local.checks_postgres import POSTGRES_CHECKS
+
+    return [finding for check in (*MACHINE_CHECKS, *POSTGRES_CHECKS, *AIRFLOW_CHECKS) for finding in check()]
+
+
+def something_wrong(findings: Iterable[Finding]) -> bool:
+    """Whether any finding needs mending."""
+    return any(one.level == "wrong" for one in findings)

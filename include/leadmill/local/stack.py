@@ -1,0 +1,163 @@
+"""The local stack: Postgres and Airflow, started, stopped and thrown away. Its state is one folder."""
+
+import fcntl
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from leadmill import settings
+from leadmill.errors import LeadmillError
+from leadmill.local import credentials, ports, supervision
+from leadmill.local import environment as env
+from leadmill.local.postgres import Server
+from leadmill.local.state import NoState, StateFolder
+
+Progress = Callable[[str], None]
+HEALTHY_SECONDS = 180.0
+
+
+class StackNotHealthy(LeadmillError):
+    """Airflow did not become healthy."""
+
+
+def _silent(_: str) -> None:
+    """Shows nothing."""
+
+
+def folder() -> StateFolder:
+    """The state folder that the settings name."""
+    return StateFolder(settings.current().state.absolute())
+
+
+def environment() -> dict[str, str]:
+    """All variables of the stack (with secrets). Raises NoState before the first ``up``."""
+    state = folder()
+    remembered = ports.load(state.ports)
+    if not state.exists() or remembered is None:
+        raise NoState(state.root)
+    return env.variables(settings.current().home, state, credentials.load(state.secrets), remembered)
+
+
+def up(progress: Progress = _silent) -> dict[str, str]:
+    """Start what does not run yet and wait until all is healthy; the stack's environment, applied to this process."""
+    from leadmill.storage import migrate
+
+    state = folder()
+    state.create()
+    with _exclusive(state, progress):
+        before = ports.load(state.ports)
+        progress("Starting PostgreSQL")
+        start_postgres()
+        if supervision.alive(state) and ports.load(state.ports) != before:
+            progress("PostgreSQL has a new port: restarting Airflow")
+            supervision.stop(state)
+        since = None
+        if not supervision.alive(state):
+            since = datetime.now(UTC)
+            _start_airflow(state, progress)
+        variables = environment()
+        settings.apply(variables)
+        progress("Bringing leadmill's tables up to date")
+        migrate.upgrade()
+        _wait_until_healthy(state, variables, progress, since)
+    return variables
+
+
+def down(progress: Progress = _silent) -> None:
+    """Stop everything; no process is left when this returns. Raises LeadmillError when one would not end."""
+    state = folder()
+    if not state.root.exists():
+        return
+    with _exclusive(state, progress):
+        progress("Stopping Airflow")
+        supervision.stop(state)
+        progress("Stopping PostgreSQL")
+        stop_postgres()
+
+
+def reset(progress: Progress = _silent) -> None:
+    """Stop everything and delete the state folder with its databases, logs and passwords."""
+    state = folder()
+    down(progress)
+    if state.root.exists():
+        progress(f"Deleting {state.root}")
+        shutil.rmtree(state.root)
+
+
+def start_postgres() -> dict[str, str]:
+    """Start Postgres with its roles and databases (made when missing); the stack's environment."""
+    from leadmill.local import databases  # psycopg takes a quarter of a second, which status need not wait for
+
+    state = folder()
+    state.create()
+    known = credentials.load_or_create(state.secrets)
+    server = Server(state)
+    server.initialise(known)
+    chosen = ports.load(state.ports) or ports.Ports(ports.PREFERRED_POSTGRES, ports.PREFERRED_AIRFLOW)
+    if not server.running():
+        chosen = ports.Ports(ports.free_port(chosen.postgres), chosen.airflow)
+        ports.save(state.ports, chosen)
+        server.start(chosen.postgres)
+    databases.ensure(chosen.postgres, known)
+    return environment()
+
+
+def stop_postgres() -> None:
+    """Stop Postgres; nothing to do when it does not run."""
+    Server(folder()).stop()
+
+
+def _start_airflow(state: StateFolder, progress: Progress) -> None:
+    # A supervisor that was killed may have left components, which would hold the port and the schedule.
+    supervision.stop(state)
+    chosen = ports.load(state.ports)
+    assert chosen is not None
+    port = ports.free_port(chosen.airflow)
+    if port != chosen.airflow:
+        progress(f"Port {chosen.airflow} is taken by another program: Airflow uses {port}")
+        ports.save(state.ports, ports.Ports(chosen.postgres, port))
+    progress("Starting Airflow")
+    supervision.start(state, environment())
+
+
+def _wait_until_healthy(
+    state: StateFolder, variables: dict[str, str], progress: Progress, since: datetime | None
+) -> None:
+    from leadmill.local.airflow_api import Airflow, AirflowRefused
+
+    deadline = time.monotonic() + HEALTHY_SECONDS
+    shown: list[str] = []
+    with Airflow(variables["AIRFLOW_URL"], variables["AIRFLOW_USER"], variables["AIRFLOW_PASSWORD"]) as airflow:
+        while True:
+            try:
+                waiting = [name for name, status in airflow.health(since).items() if status != "healthy"]
+            except AirflowRefused:
+                waiting = ["api_server"]
+            if not waiting:
+                return
+            if not supervision.alive(state):
+                raise StackNotHealthy(f"Airflow did not start:\n{supervision.last_lines(state, 'supervisor')}")
+            if time.monotonic() > deadline:
+                name = waiting[0].replace("_", "-")
+                raise StackNotHealthy(
+                    f"Airflow is not healthy after {HEALTHY_SECONDS:.0f} s; it waits for {', '.join(waiting)}:\n"
+                    f"{supervision.last_lines(state, name)}"
+                )
+            if waiting != shown:
+                progress(f"Waiting for Airflow: {', '.join(waiting)}")
+                shown = waiting
+            time.sleep(0.2)
+
+
+@contextmanager
+def _exclusive(state: StateFolder, progress: Progress) -> Iterator[None]:
+    """One ``up`` or ``down`` at a time per state folder."""
+    with state.lock.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress("Another leadmill command is at work on this state: waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,41 @@
+"""Throw-away services for the tests; nothing here ever touches the user's own state folder."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from leadmill import settings
+
+OURS = ("LEADMILL_", "AIRFLOW_", "_AIRFLOW_", "MLFLOW_", "FEAST_")
+
+
+def pytest_configure() -> None:
+    """Forget the user's stack before any test module is imported (Airflow reads AIRFLOW_HOME on import)."""
+    for name in [name for name in os.environ if name.startswith(OURS)]:
+        del os.environ[name]
+    folder = Path(tempfile.mkdtemp(prefix="leadmill-test-"))
+    # Under root, Postgres runs as an unprivileged user who must be able to pass through.
+    folder.chmod(0o711)
+    settings.apply({"LEADMILL_STATE": str(folder / "state"), "AIRFLOW_HOME": str(folder / "state" / "airflow")})
+
+
+def pytest_unconfigure() -> None:
+    """Remove the throw-away folder."""
+    shutil.rmtree(Path(os.environ["LEADMILL_STATE"]).parent, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[dict[str, str]]:
+    """A running Postgres with all databases, roles and migrations; its variables, applied to this process."""
+    from leadmill.local import stack
+    from leadmill.storage import migrate
+
+    variables = stack.start_postgres()
+    settings.apply(variables)
+    migrate.upgrade()
+    yield variables
+    stack.stop_postgres()

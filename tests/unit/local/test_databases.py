@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from leadmill.local import credentials, databases, stack
+
+
+def _query(url: str, statement: str) -> tuple[object, ...] | None:
+    with psycopg.connect(url) as connection:
+        return connection.execute(statement.encode()).fetchone()
+
+
+@pytest.mark.parametrize(
+    ("variable", "role", "database"),
+    [
+        ("LEADMILL_DATABASE_URL", "leadmill", "leadmill"),
+        ("LEADMILL_WAREHOUSE_URL", "warehouse", "warehouse"),
+        ("AIRFLOW_CONN_WAREHOUSE", "leadmill_source", "warehouse"),
+        ("LEADMILL_READER_URL", "leadmill_reader", "leadmill"),
+        ("LEADMILL_MLFLOW_URL", "leadmill", "mlflow"),
+    ],
+)
+def test_each_url_leads_to_its_database(postgres: dict[str, str], variable: str, role: str, database: str) -> None:
+    assert _query(postgres[variable], "SELECT current_user, current_database()") == (role, database)
+
+
+def test_the_source_reads_what_the_loader_makes_later_and_writes_nothing(postgres: dict[str, str]) -> None:
+    with psycopg.connect(postgres["LEADMILL_WAREHOUSE_URL"], autocommit=True) as loader:
+        loader.execute("CREATE SCHEMA crm")
+        loader.execute("CREATE TABLE crm.people AS SELECT 1 AS id")
+    assert _query(postgres["AIRFLOW_CONN_WAREHOUSE"], "SELECT id FROM crm.people") == (1,)
+    for statement in ("DELETE FROM crm.people", "CREATE TABLE t (a int)"):
+        with psycopg.connect(postgres["AIRFLOW_CONN_WAREHOUSE"]) as source:
+            source.read_only = False
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                source.execute(statement)
+    with psycopg.connect(postgres["LEADMILL_WAREHOUSE_URL"], autocommit=True) as loader:
+        loader.execute("DROP SCHEMA crm CASCADE")
+
+
+@pytest.mark.parametrize("variable", ["AIRFLOW_CONN_WAREHOUSE", "LEADMILL_READER_URL"])
+def test_readers_enter_no_other_database(postgres: dict[str, str], variable: str) -> None:
+    with pytest.raises(psycopg.OperationalError, match="permission denied"):
+        psycopg.connect(postgres[variable].rpartition("/")[0] + "/airflow")
+
+
+def test_a_wrong_password_is_refused(postgres: dict[str, str]) -> None:
+    url = postgres["LEADMILL_DATABASE_URL"].replace(postgres["LEADMILL_PG_PASSWORD"], "wrong")
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(url)
+
+
+def test_changed_secrets_are_told(postgres: dict[str, str]) -> None:
+    with pytest.raises(databases.DatabaseRefused, match=r"secrets\.json"):
+        databases.ensure(int(postgres["LEADMILL_PG_PORT"]), credentials.Credentials())
+
+
+def test_nothing_is_made_twice(postgres: dict[str, str]) -> None:
+    known = credentials.load(stack.folder().secrets)
+    assert databases.ensure(int(postgres["LEADMILL_PG_PORT"]), known) is False
+
+
+def test_an_interrupted_set_up_is_finished(postgres: dict[str, str]) -> None:
+    known = credentials.load(stack.folder().secrets)
+    port = int(postgres["LEADMILL_PG_PORT"])
+    with databases.connect(port, "postgres", known.postgres, "postgres") as admin:
+        admin.execute("CREATE DATABASE feast_draft")
+        admin.execute("DROP DATABASE feast")
+    assert databases.ensure(port, known) is True
+    assert databases.ensure(port, known) is False
+
+
+def test_data_is_checksummed_and_durable(postgres: dict[str, str]) -> None:
+    for setting in ("data_checksums", "fsync", "synchronous_commit"):
+        assert _query(postgres["LEADMILL_DATABASE_URL"], f"SHOW {setting}") == ("on",)
+
+
+def test_no_password_reaches_the_log(postgres: dict[str, str]) -> None:
+    log = Path(stack.folder().database_log).read_text()
+    assert postgres["LEADMILL_PG_PASSWORD"] not in log
