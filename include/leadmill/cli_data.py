@@ -1,0 +1,294 @@
+"""Commands about data, features, models and scores. What is heavy is imported inside the command that needs it."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from leadmill import settings
+from leadmill.errors import LeadmillError, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from leadmill.spec import UseCase
+
+PIPED_WIDTH = 160
+# A pipe or a file has no width of its own: tables there are as wide as they need.
+out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+err = Console(stderr=True, highlight=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Name = Annotated[str, typer.Argument(metavar="USE_CASE", help="Name of the use case.", show_default=False)]
+Keys = Annotated[list[str], typer.Argument(metavar="KEY...", help="Keys of entities.", show_default=False)]
+INTERRUPTED = 130
+
+features_app = typer.Typer(help="Features as serving sees them.", no_args_is_help=True)
+model_app = typer.Typer(help="The registry and its ledger.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to the command line."""
+    app.command()(demo)
+    app.command()(load)
+    app.command()(run)
+    app.command()(score)
+    app.command()(docs)
+    features_app.command("get")(features_get)
+    model_app.command("list")(model_list)
+    model_app.command("show")(model_show)
+    app.add_typer(features_app, name="features")
+    app.add_typer(model_app, name="model")
+
+
+def demo(
+    name: Annotated[str, typer.Argument(metavar="[USE_CASE]", help="Name of the use case.")] = "x_education",
+    data: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Your own file.", show_default=False)] = None,
+    leads: Annotated[int | None, typer.Option(min=1, help="Rows of the made-up file.", show_default=False)] = None,
+    no_stay: Annotated[bool, typer.Option("--no-stay", help="Stop the services at the end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """From nothing to scored leads: start the services, load a file, run every DAG, show the best leads.
+
+    Without --data a made-up file of the same shape is used. What is done already is not done again.
+    """
+    if data and leads:
+        raise typer.BadParameter("--leads is for the made-up file; with --data your own is used", param_hint="--leads")
+    use_case = _use_case(name)
+    from leadmill.demo.run import run_demo
+    from leadmill.demo.show import show
+    from leadmill.local import postgres, stack
+
+    try:
+        found = run_demo(use_case, data, leads, err)
+        if as_json:
+            _print_json(asdict(found))
+        else:
+            show(out, use_case, found, stack.environment(), postgres.binaries() / "psql")
+    except KeyboardInterrupt:
+        err.print("Interrupted." if no_stay else "Interrupted. The services stay up: ./leadmill down stops them.")
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        if no_stay:
+            stack.down(lambda step: err.print(f"[dim]{step}[/dim]"))
+
+
+def load(
+    name: Name,
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="The file.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Load your own file into the demo warehouse; the source's watcher starts the ETL by itself."""
+    use_case = _use_case(name)
+    _connect()
+    from leadmill.demo.files import load_with_progress
+
+    summary = load_with_progress(use_case, file, err)
+    if as_json:
+        _print_json(asdict(summary))
+
+
+def run(
+    stage: Annotated[str, typer.Argument(help="Name of the stage.", show_default=False)],
+    name: Name,
+) -> None:
+    """Run one stage without Airflow, for debugging."""
+    use_case = _use_case(name)
+    _connect()
+    from datetime import UTC, datetime
+
+    from leadmill.orchestration.stages import STAGES
+
+    if stage not in STAGES:
+        near = nearest(stage, STAGES)
+        hint = f"Did you mean '{near}'?" if near else f"Stages: {', '.join(STAGES)}."
+        raise typer.BadParameter(f"there is no stage '{stage}'. {hint}", param_hint="STAGE")
+    run_id = f"cli/{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"
+    out.print(STAGES[stage](use_case, run_id), markup=False)
+
+
+def features_get(name: Name, keys: Keys, as_json: AsJson = False) -> None:
+    """Newest features of entities from Feast's online store. Exit code 1 when a key is unknown."""
+    use_case = _use_case(name)
+    _connect()
+    from leadmill.features.online import lookup
+
+    found = lookup(use_case, keys)
+    if as_json:
+        _print_json(_records(found))
+    elif len(found):
+        out.print(_features_table(use_case, found))
+    _refuse_unknown(use_case, keys, found)
+
+
+def score(name: Name, keys: Keys, as_json: AsJson = False) -> None:
+    """Score, band and percentile of entities now: online features and the champion. Exit code 1 on an unknown key."""
+    use_case = _use_case(name)
+    _connect()
+    from leadmill.features.online import lookup
+    from leadmill.registry.champion import champion
+    from leadmill.scoring.predict import predict
+
+    serving = champion(use_case)
+    features = lookup(use_case, keys)
+    found = predict(use_case, serving, features).assign(
+        model_version=serving.version, feature_timestamp=features["event_timestamp"]
+    )
+    if as_json:
+        _print_json(_records(found))
+    elif len(found):
+        rows = [
+            [row[use_case.entity.key], str(row[use_case.score_column]), f"{row['probability']:.4f}", row["band"],
+             f"{row['percentile']:.1f}", row["model_version"], f"{row['feature_timestamp']:%Y-%m-%d %H:%M}"]
+            for row in found.to_dict("records")
+        ]  # fmt: skip
+        heads = [use_case.entity.key, "score", "probability", "band", "percentile", "model", "features of"]
+        out.print(_table(heads, rows))
+    _refuse_unknown(use_case, keys, found)
+
+
+def model_list(name: Name, as_json: AsJson = False) -> None:
+    """Every version of the model, newest first; * is the champion."""
+    use_case = _use_case(name)
+    _connect()
+    from leadmill.registry.catalog import list_models
+
+    listed = list_models(use_case)
+    if as_json:
+        _print_json([asdict(one) for one in listed])
+        return
+    rows = [
+        [
+            f"{one.model.version} *" if one.serving else one.model.version,
+            one.model.candidate,
+            f"{one.model.training_rows:,}",
+            *(_folds(one.model.metrics, metric) for metric in ("roc_auc", "pr_auc", "brier")),
+            one.last_decision.verdict if one.last_decision else "",
+            f"{one.model.created_at:%Y-%m-%d %H:%M}",
+        ]
+        for one in listed
+    ]
+    heads = ["version", "model", "training rows", "ROC AUC", "PR AUC", "Brier", "verdict", "trained (source's clock)"]
+    out.print(_table(heads, rows) if rows else f"'{use_case.name}' has no model yet.")
+
+
+def model_show(
+    name: Name,
+    version: Annotated[str | None, typer.Argument(help="Version; the champion without it.", show_default=False)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """One version: its figures, its bands and every decision about it."""
+    use_case = _use_case(name)
+    _connect()
+    from leadmill.errors import NoChampion
+    from leadmill.registry.catalog import show_model
+    from leadmill.registry.champion import champion_version
+
+    wanted = version or champion_version(use_case)
+    if wanted is None:
+        raise NoChampion(use_case.name)
+    shown = show_model(use_case, wanted)
+    if as_json:
+        _print_json(asdict(shown))
+        return
+    found = shown.model
+    title = f"[bold]{escape(use_case.title)}, version {wanted}[/bold]{' (champion)' if shown.serving else ''}"
+    rows = f"{found.training_rows:,} training rows, {found.positives:,} positive"
+    out.print(f"{title}: {found.candidate}, {rows}, MLflow run {found.mlflow_run_id}")
+    out.print(_table(["figure", "5 folds", "newest rows [95 %]"], _figure_rows(found.metrics)))
+    if found.bands:
+        out.print("Bands: " + ", ".join(f"{one['band']} from {one['from']:.4f}" for one in found.bands))
+    for one in shown.decisions:
+        out.print(
+            f"{one.decided_at:%Y-%m-%d %H:%M} {one.verdict} by {one.actor}: {'; '.join(one.reasons)}", markup=False
+        )
+
+
+def docs() -> None:
+    """Write the pages in docs/pipelines anew from the specs."""
+    from leadmill.local import stack
+
+    settings.apply({"AIRFLOW_HOME": str(stack.folder().airflow)})
+    from leadmill.orchestration.doc_page import write_all
+
+    for file in write_all():
+        out.print(str(file), markup=False)
+
+
+def _use_case(name: str) -> "UseCase":
+    from leadmill.spec import load_use_case
+
+    return load_use_case(name)
+
+
+def _connect() -> None:
+    """Point this process at the running local stack. Raises LeadmillError when it does not run."""
+    from leadmill.local import stack
+    from leadmill.local.postgres import Server
+
+    settings.apply(stack.environment())
+    if not Server(stack.folder()).running():
+        raise LeadmillError("The local services do not run. Start them with './leadmill up'.")
+
+
+def _refuse_unknown(use_case: "UseCase", keys: Sequence[str], found: "pd.DataFrame") -> None:
+    known = {str(key) for key in found[use_case.entity.key]}
+    unknown = [key for key in keys if key not in known and key.lower() not in known]
+    if unknown:
+        raise LeadmillError(
+            f"The online store of '{use_case.name}' has no {use_case.entity.name} {', '.join(unknown)}. "
+            f"Was it accepted? See {use_case.name} in the schemas features and rejected."
+        )
+
+
+def _features_table(use_case: "UseCase", found: "pd.DataFrame") -> Table:
+    """Features as rows and entities as columns: there are many of the one and few of the other."""
+    from leadmill.demo.report import shown_value
+
+    entities = found.to_dict("records")
+    rows = [["event time", *(f"{one['event_timestamp']:%Y-%m-%d %H:%M}" for one in entities)]]
+    for column in use_case.feature_columns:
+        shown = [shown_value(column, one[column.name], column.has_flag and one[column.flag]) for one in entities]
+        rows.append([column.name, *shown])
+    return _table(["feature", *(str(one[use_case.entity.key]) for one in entities)], rows)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table()
+    for head in heads:
+        table.add_column(escape(head), overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(str(value)) for value in row))
+    return table
+
+
+def _folds(metrics: Mapping[str, Any], name: str) -> str:
+    figure = metrics["cross_validation"]["metrics"].get(name)
+    return f"{figure['mean']:.3f} ± {figure['std']:.3f}" if figure else ""
+
+
+def _figure_rows(metrics: Mapping[str, Any]) -> list[list[str]]:
+    crossed, held = metrics["cross_validation"], metrics["holdout"]["metrics"]
+    rows = []
+    for name in held:
+        newest = held[name]
+        interval = f"{newest['value']:.3f} [{newest['low']:.3f}, {newest['high']:.3f}]"
+        rows.append([name, _folds(metrics, name), interval])
+    for variant, figures in crossed["variants"].items():
+        rows += [[f"{variant}: {name}", f"{one['mean']:.3f} ± {one['std']:.3f}", ""] for name, one in figures.items()]
+    return rows
+
+
+def _records(found: "pd.DataFrame") -> Any:
+    return json.loads(found.to_json(orient="records", date_format="iso", double_precision=15))
+
+
+def _print_json(content: Any) -> None:
+    sys.stdout.write(json.dumps(content, indent=2, default=str, ensure_ascii=False) + "\n")

@@ -1,0 +1,134 @@
+"""The demo's end, printed for people."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from leadmill import names
+from leadmill.demo.report import Accounting, Models, Report, ScoredEntity
+from leadmill.spec import UseCase
+from leadmill.training.results import Folds
+
+WIDE = 140
+# The widest table, with the longest candidate's name, just fits 80 columns.
+PLAIN: dict[str, Any] = {
+    "box": box.SIMPLE_HEAD,
+    "show_edge": False,
+    "pad_edge": False,
+    "padding": (0, 1, 0, 0),
+    "title_justify": "left",
+    "title_style": "bold",
+}
+CROSS_VALIDATED = {"roc_auc": "ROC AUC", "pr_auc": "PR AUC", "log_loss": "log loss", "brier": "Brier"}
+
+
+def show(console: Console, use_case: UseCase, found: Report, variables: Mapping[str, str], psql: Path) -> None:
+    """Print the report and where to look next; ``variables`` are the running stack's."""
+    console.print()
+    console.print(best_table(use_case, found.best, console.width))
+    console.print()
+    console.print(models_table(found.models))
+    console.print()
+    for alarm in found.models.alarms:
+        console.print(f"[yellow]{escape(alarm)}[/yellow]")
+    console.print(accounting_line(found.accounting), soft_wrap=True)
+    if found.accounting.rejected_by:
+        rules = ", ".join(f"{rule} {count:,}" for rule, count in found.accounting.rejected_by.items())
+        console.print(f"  rejected by: {escape(rules)} (whole rows: {names.rejected_table(use_case)})")
+    console.print()
+    console.print(timings_table(found))
+    if found.note:
+        console.print(f"\n[bold]Mind:[/bold] {escape(found.note)}")
+    _where_to_look(console, use_case, found, variables, psql)
+
+
+def best_table(use_case: UseCase, best: tuple[ScoredEntity, ...], width: int) -> Table:
+    """The best entities with their main features: a column each, or one line of all where the terminal is narrow."""
+    table = Table(title=f"Best {use_case.entity.name}s", **PLAIN)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("band", no_wrap=True)
+    titles = list(best[0].features) if best else []
+    if width < WIDE:
+        table.add_column(f"{use_case.entity.key}: {', '.join(titles)}", overflow="fold")
+        for one in best:
+            values = escape(" | ".join(one.features.values()))
+            table.add_row(str(one.score), one.band, f"{escape(one.key)}\n[dim]{values}[/dim]")
+        return table
+    table.add_column(use_case.entity.key, no_wrap=True)
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    for one in best:
+        table.add_row(str(one.score), one.band, escape(one.key), *(escape(value) for value in one.features.values()))
+    return table
+
+
+def models_table(models: Models) -> Table:
+    """Champion and rivals: cross-validated figures with their spread, and the newest rows with their interval."""
+    title = f"Champion: version {models.version}, {models.candidate} ({models.training_rows:,} training rows)"
+    chosen = CROSS_VALIDATED.get(models.metric, models.metric)
+    caption = f"Means of 5 folds; chosen by {chosen}. Last column: ROC AUC on the newest rows with its 95 % interval."
+    table = Table(title=title, caption=caption, caption_justify="left", **PLAIN)
+    table.add_column("model", no_wrap=True)
+    for heading in CROSS_VALIDATED.values():
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("newest", justify="right", overflow="fold")
+    held = {one.candidate: one.metrics for one in models.holdout}
+    for one in models.cross_validation:
+        newest = held.get(one.candidate, {}).get("roc_auc")
+        interval = f"{newest.value:.3f} ({newest.low:.2f}-{newest.high:.2f})" if newest else ""
+        style = "bold" if one.candidate == models.candidate else None
+        table.add_row(one.candidate, *_figures(one.metrics), interval, style=style)
+        for variant, metrics in one.variants.items():
+            table.add_row(f"  {variant}", *_figures(metrics), "", style="dim")
+    return table
+
+
+def accounting_line(found: Accounting) -> str:
+    """The rule that nothing is lost, in one line."""
+    return (
+        f"[bold]Rows:[/bold] {found.read:,} read = {found.accepted:,} accepted + {found.rejected:,} rejected + "
+        f"{found.already_seen:,} already seen; {found.published:,} published, {found.scored:,} scored"
+    )
+
+
+def timings_table(found: Report) -> Table:
+    """What each step took this time."""
+    table = Table(title=f"Time: {found.seconds:.0f} s in all", **PLAIN)
+    table.add_column("DAG")
+    table.add_column("step")
+    table.add_column("seconds", justify="right")
+    for one in found.timings:
+        table.add_row(one.dag_id, one.step, f"{one.seconds:.1f}")
+    return table
+
+
+def _figures(metrics: Mapping[str, Folds]) -> list[str]:
+    found = {name: metrics.get(name) for name in CROSS_VALIDATED}
+    spread = {name: f" ±{one.std:.3f}" if name == "roc_auc" else "" for name, one in found.items() if one}
+    return [f"{one.mean:.3f}{spread[name]}" if one else "" for name, one in found.items()]
+
+
+def _where_to_look(
+    console: Console, use_case: UseCase, found: Report, variables: Mapping[str, str], psql: Path
+) -> None:
+    key, score = use_case.entity.key, use_case.score_column
+    query = f"SELECT {key}, {score}, band FROM {names.scores_table(use_case)} ORDER BY probability DESC LIMIT 10"
+    example = found.best[0].key if found.best else key.upper()
+    airflow = variables["AIRFLOW_URL"]
+    lines = {
+        "Airflow": f"{airflow}  user {variables['AIRFLOW_USER']}  password {variables['AIRFLOW_PASSWORD']}",
+        "Data Docs": f"{airflow}/leadmill/  (same login)",
+        "psql": f'eval "$(./leadmill env)"; {psql} "$LEADMILL_READER_URL" -c "{query}"',
+        "Feast": f"./leadmill features get {use_case.name} {example}",
+        "score": f"./leadmill score {use_case.name} {example}",
+        "more data": f"./leadmill load {use_case.name} FILE.csv  (the watcher starts the rest)",
+        "stop": "./leadmill down  (data stays; ./leadmill reset deletes it)",
+    }
+    console.print()
+    for name, line in lines.items():
+        console.print(f"[bold]{name:<10}[/bold] {escape(line)}", soft_wrap=True)

@@ -1,0 +1,44 @@
+"""Times that stand for a number of the file."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from leadmill.demo.recorded import created_time
+from leadmill.spec import Created
+
+RULE = Created(column="No", epoch=datetime(2025, 1, 1, tzinfo=UTC), unit="1m")
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"), [("0", 0), ("660737", 660737), (" 12 ", 12), ("12.0", 12), ("12.", 12), ("-60", -60)]
+)
+def test_whole_numbers_count_from_the_epoch(text: str, minutes: int) -> None:
+    assert created_time(RULE, text) == RULE.epoch + timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        " ",
+        "12.5",
+        "1e5",
+        "x",
+        "1,000",
+        "9" * 15,
+        "9" * 400,
+        "-9999999999",
+        "١٢",
+        "nan",
+        "'; drop table leads",
+    ],
+)
+def test_anything_else_has_no_time(text: str | None) -> None:
+    assert created_time(RULE, text) is None
+
+
+def test_naive_epoch_is_utc() -> None:
+    rule = Created(column="No", epoch=datetime(2025, 1, 1), unit="1d")  # noqa: DTZ001 - the point of the test
+    assert created_time(rule, "1") == datetime(2025, 1, 2, tzinfo=UTC)
