@@ -80,9 +80,9 @@ class WindowBlocked(LeadmillError):
     def __init__(self, use_case: str, window_id: int, reasons: Sequence[str]) -> None:
         self.use_case, self.window_id, self.reasons = use_case, window_id, tuple(reasons)
         super().__init__(
-            f"Window {window_id} of '{use_case}' is blocked: {'; '.join(reasons)}. Nothing was published and the "
-            "watermark stays; the next run retries it extended. See rejected."
-            f"{use_case} for the rows, or release it: trigger {use_case}_etl with 'release_window' and a reason."
+            f"Window {window_id} of '{use_case}' is blocked: {'; '.join(reasons).rstrip('.')}. Nothing was published "
+            f"and the watermark stays; the next run retries it extended. See rejected.{use_case} for "
+            f"the rows, or release it: trigger {use_case}_etl with 'release_window' and a reason."
         )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from leadmill.columns import slug
 from leadmill.demo import source_table, warehouse
 from leadmill.demo.csv_file import CsvFile, Header, Progress, check_same_columns, fingerprint
-from leadmill.demo.recorded import created_time
+from leadmill.demo.recorded import CreatedBy
 from leadmill.demo.warehouse import LoadSummary
 from leadmill.errors import LeadmillError, nearest
 from leadmill.spec import File, UseCase
@@ -52,7 +52,7 @@ def load_file(use_case: UseCase, path: Path, progress: Progress = lambda _: None
             else:
                 source_table.create(connection, use_case, header)
                 source_table.check_extract(connection, use_case, file, header)
-            newest = _copy(connection, file, header, None if known else layout)
+            newest = _copy(connection, file, header, None if known else _created_by(use_case))
         return _record(connection, use_case, path, digest, header, newest, first=not known)
 
 
@@ -64,18 +64,26 @@ def _require(file: CsvFile, header: Header, layout: File) -> None:
             raise file.rejected(f"column '{title}' is missing{hint}", 1)
 
 
-def _copy(connection: Connection, file: CsvFile, header: Header, created_by: File | None) -> datetime | None:
+def _created_by(use_case: UseCase) -> CreatedBy | None:
+    """The rule of the created time, with the bounds that the spec declares for its column."""
+    rule = use_case.source.file.created if use_case.source.file else None
+    if rule is None:
+        return None
+    column = use_case.features.get(slug(rule.column))
+    return CreatedBy(rule, column.min if column else None, column.max if column else None)
+
+
+def _copy(connection: Connection, file: CsvFile, header: Header, rule: CreatedBy | None) -> datetime | None:
     """Copy the rows into the temporary table ``incoming``; the newest created time among them."""
     source_table.create_incoming(connection, header)
-    rule = created_by.created if created_by else None
-    position = header.columns.index(slug(rule.column)) if rule else 0
+    position = header.columns.index(slug(rule.created.column)) if rule else 0
     newest: datetime | None = None
     raw = connection.connection.driver_connection
     assert isinstance(raw, psycopg.Connection)
     rows = 0
     with raw.cursor() as cursor, cursor.copy("COPY incoming FROM STDIN") as copy:
         for row in file.rows():
-            created = created_time(rule, row.values[position]) if rule else None
+            created = rule.time(row.values[position]) if rule else None
             if created and (newest is None or created > newest):
                 newest = created
             copy.write_row((row.line, created, *row.values))

@@ -1,6 +1,7 @@
 """When a row of a file was recorded, by the rule of the spec's ``source.file.created``."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from leadmill.spec import Created
@@ -10,17 +11,29 @@ LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.0*)?", re.ASCII)
 
 
-def created_time(rule: Created, value: str | None) -> datetime | None:
-    """``epoch`` + number x ``unit``; None where the value is no whole number or the time leaves 2000 to 2200.
+@dataclass(frozen=True)
+class CreatedBy:
+    """``epoch`` + number x ``unit``, for whole numbers between ``lowest`` and ``highest`` (None: no bound).
 
-    >>> from datetime import timedelta
-    >>> created_time(Created(column="No", epoch=EARLIEST, unit="1m"), "90").isoformat()
-    '2000-01-01T01:30:00+00:00'
+    A number out of bounds makes no time: one wrong number would carry the demo's clock decades ahead.
     """
-    text = (value or "").strip()
-    if not _NUMBER.fullmatch(text):
-        return None
-    epoch = rule.epoch if rule.epoch.tzinfo else rule.epoch.replace(tzinfo=UTC)
-    number = int(text.partition(".")[0])
-    steps = (EARLIEST - epoch) / rule.unit, (LATEST - epoch) / rule.unit
-    return epoch + number * rule.unit if steps[0] <= number < steps[1] else None
+
+    created: Created
+    lowest: float | None = None
+    highest: float | None = None
+
+    def time(self, value: str | None) -> datetime | None:
+        """The time; None where the value is no such number or the time leaves 2000 to 2200.
+
+        >>> CreatedBy(Created(column="No", epoch=EARLIEST, unit="1m")).time("90").isoformat()
+        '2000-01-01T01:30:00+00:00'
+        """
+        text = (value or "").strip()
+        if not _NUMBER.fullmatch(text):
+            return None
+        number = int(text.partition(".")[0])
+        if (self.lowest is not None and number < self.lowest) or (self.highest is not None and number > self.highest):
+            return None
+        epoch, unit = self.created.epoch, self.created.unit
+        epoch = epoch if epoch.tzinfo else epoch.replace(tzinfo=UTC)
+        return epoch + number * unit if (EARLIEST - epoch) / unit <= number < (LATEST - epoch) / unit else None

@@ -8,10 +8,10 @@ from leadmill import names
 from leadmill.errors import LeadmillError, WindowBlocked
 from leadmill.extract.windows import Window, accepted_rows, find_window
 from leadmill.faults import kill_point
+from leadmill.features.append import append_rows
 from leadmill.quality.values import truth_name
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine, use_case_lock
-from leadmill.storage.ddl import feature_columns
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Published:
 def publish_features(use_case: UseCase, address: str) -> Published:
     """Append the window's features and labels and close it. A published window stays as it is.
 
-    A row whose values equal those that the entity had at that time is not appended. Raises WindowBlocked.
+    Raises WindowBlocked, and LeadmillError where the window is not wholly prepared.
     """
     with use_case_lock(use_case.name):
         window = find_window(use_case, address)
@@ -44,7 +44,7 @@ def publish_features(use_case: UseCase, address: str) -> Published:
         with engine().begin() as connection:
             if window.status == "open":
                 _complete(connection, use_case, window)
-                _append(connection, use_case, window.window_id)
+                append_rows(connection, use_case, window.window_id)
                 kill_point("publish.appended")
                 _labels(connection, use_case, window.window_id)
                 _close(connection, use_case, window.window_id)
@@ -68,29 +68,6 @@ def _complete(connection: Connection, use_case: UseCase, window: Window) -> None
             f"Window {window.window_id} of '{use_case.name}' has {window.accepted:,} accepted rows and {staged:,} "
             f"prepared ones. Nothing was published; run {use_case.name}_etl again."
         )
-
-
-def _append(connection: Connection, use_case: UseCase, window_id: int) -> None:
-    """Rows that differ from what the entity had at that event time, by the hash of the values before filling."""
-    key, features, staging = use_case.entity.key, names.features_table(use_case), names.staging_table(use_case)
-    columns = ", ".join(column.name for column in feature_columns(use_case))
-    connection.execute(
-        text(
-            f"WITH fit AS (SELECT * FROM {staging} AS s WHERE window_id = :window AND NOT EXISTS ("
-            f" SELECT FROM {names.rejected_table(use_case)} AS r WHERE r.window_id = :window"
-            " AND r.suite = 'features' AND r.row_no = s.row_no)), "
-            f"compared AS (SELECT fit.*, coalesce(lag(content_hash) OVER (PARTITION BY {key} ORDER BY event_timestamp,"
-            f" row_no), (SELECT f.content_hash FROM {features} AS f WHERE f.{key} = fit.{key}"
-            " AND f.event_timestamp <= fit.event_timestamp"
-            " ORDER BY f.event_timestamp DESC, f.created_timestamp DESC LIMIT 1)) AS before FROM fit) "
-            f"INSERT INTO {features} ({key}, event_timestamp, created_timestamp, {columns}, imputer_version,"
-            " spec_version, content_hash, window_id) "
-            f"SELECT {key}, event_timestamp, greatest(w.source_now, event_timestamp), {columns}, imputer_version,"
-            " :version, content_hash, w.window_id FROM compared JOIN ops.windows AS w ON w.window_id = :window "
-            "WHERE before IS DISTINCT FROM content_hash"
-        ),
-        {"window": window_id, "version": use_case.version},
-    )
 
 
 def _labels(connection: Connection, use_case: UseCase, window_id: int) -> None:

@@ -22,7 +22,7 @@ def etl(use_case: UseCase) -> DAG:
     hourly = CronTriggerTimetable("0 * * * *", timezone="UTC", run_immediately=False)
     params = {
         "release_window": Param(False, type="boolean", title="Let a blocked window through"),
-        "reason": Param("", type="string", title="Why (kept in ops.windows)"),
+        "reason": Param(None, type=["null", "string"], title="Why (kept in ops.windows)"),
     }
 
     @dag(
@@ -53,7 +53,7 @@ def etl(use_case: UseCase) -> DAG:
             author = getattr(context["dag_run"], "triggering_user_name", None) or "unknown"
             params = context["params"]
             with runtime.stage(use_case, "check_raw") as run_id:
-                release = Release(author, params["reason"]) if params["release_window"] else None
+                release = Release(author, params["reason"] or "") if params["release_window"] else None
                 log.info("%s", run(use_case, window, run_id, release).describe())
             return window
 

@@ -14,7 +14,8 @@ from leadmill.orchestration.links import ROOT
 from leadmill.spec import load_use_case, use_case_names
 from leadmill.storage.database import engine
 
-_TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
+_FOLDER = Path(__file__).parent / "templates"
+_TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True)
 # The pages show values that came from outside: they may load nothing from elsewhere and run no script.
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -59,13 +60,20 @@ def overview() -> str:
     return _TEMPLATES.get_template("overview.html").render(windows=rows, root=ROOT, use_cases=use_case_names())
 
 
-def data_docs(path: str) -> FileResponse:
-    """A file of the Data Docs, never one outside their folder."""
+def data_docs(path: str) -> Response:
+    """A file of the Data Docs, never one outside their folder; its pages get a style that needs no network."""
     root = settings.current().data_docs.resolve()
-    file = (root / path).resolve()
-    if not file.is_relative_to(root) or not file.is_file():
+    try:
+        file = (root / path).resolve()
+        found = file.is_relative_to(root) and file.is_file()
+    except ValueError:  # a NUL byte in the path
+        found = False
+    if not found:
         raise HTTPException(404, "No such page")
-    return FileResponse(file)
+    if file.suffix != ".html":
+        return FileResponse(file)
+    style = (_FOLDER / "data_docs.css").read_text(encoding="utf-8")
+    return HTMLResponse(file.read_text(encoding="utf-8").replace("</head>", f"<style>{style}</style></head>", 1))
 
 
 def raw_check(use_case: str, run_id: str) -> RedirectResponse:
@@ -100,4 +108,15 @@ def training(use_case: str, run_id: str) -> str:
     mlflow_run = find_run(load_use_case(use_case), run_id) if use_case in use_case_names() else None
     if mlflow_run is None:
         raise HTTPException(404, f"Run {run_id} of {use_case} has no MLflow run")
-    return _TEMPLATES.get_template("mlflow_run.html").render(run=run_page(mlflow_run), root=ROOT)
+    page = run_page(mlflow_run)
+    return _TEMPLATES.get_template("mlflow_run.html").render(run=page, root=ROOT, **_by_candidate(page.metrics))
+
+
+def _by_candidate(metrics: dict[str, float]) -> dict[str, object]:
+    """Metrics named "candidate/metric" as a table: its columns, and metric -> candidate -> value."""
+    table: dict[str, dict[str, float]] = {}
+    for name, value in metrics.items():
+        candidate, _, metric = name.rpartition("/")
+        table.setdefault(metric, {})[candidate] = value
+    candidates = sorted({candidate for row in table.values() for candidate in row})
+    return {"candidates": candidates, "metrics": dict(sorted(table.items()))}

@@ -32,7 +32,7 @@ def score(use_case: UseCase) -> DAG:
                 chunks = run(use_case, run_id)
             return [asdict(chunk) for chunk in chunks]
 
-        @task(task_display_name="Score a chunk")
+        @task(task_id="score", task_display_name="Score a chunk")
         def score_chunk(chunk: dict[str, Any]) -> int:
             from leadmill.scoring.batch import Chunk
             from leadmill.scoring.batch import score_chunk as run

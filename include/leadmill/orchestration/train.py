@@ -21,7 +21,7 @@ def train(use_case: UseCase) -> DAG:
 
     @dag(
         schedule=CronTriggerTimetable("0 0 * * 0", timezone="UTC", run_immediately=False),
-        params={"reason": Param("", type="string", title="Why (kept with the run)")},
+        params={"reason": Param(None, type=["null", "string"], title="Why (kept with the run)")},
         **runtime.dag_arguments(use_case, "train", "training", train, retries=1),
     )
     def build() -> None:
@@ -29,7 +29,7 @@ def train(use_case: UseCase) -> DAG:
         def training_set() -> str:
             from leadmill.registry.begin import begin_training
 
-            reason = str(get_current_context()["params"]["reason"]) or "scheduled"
+            reason = get_current_context()["params"]["reason"] or "scheduled"
             with runtime.stage(use_case, "training_set") as run_id:
                 return begin_training(use_case, run_id, reason)
 

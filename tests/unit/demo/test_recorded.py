@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from leadmill.demo.recorded import created_time
+from leadmill.demo.recorded import CreatedBy
 from leadmill.spec import Created
 
 RULE = Created(column="No", epoch=datetime(2025, 1, 1, tzinfo=UTC), unit="1m")
@@ -14,7 +14,7 @@ RULE = Created(column="No", epoch=datetime(2025, 1, 1, tzinfo=UTC), unit="1m")
     ("text", "minutes"), [("0", 0), ("660737", 660737), (" 12 ", 12), ("12.0", 12), ("12.", 12), ("-60", -60)]
 )
 def test_whole_numbers_count_from_the_epoch(text: str, minutes: int) -> None:
-    assert created_time(RULE, text) == RULE.epoch + timedelta(minutes=minutes)
+    assert CreatedBy(RULE).time(text) == RULE.epoch + timedelta(minutes=minutes)
 
 
 @pytest.mark.parametrize(
@@ -36,9 +36,14 @@ def test_whole_numbers_count_from_the_epoch(text: str, minutes: int) -> None:
     ],
 )
 def test_anything_else_has_no_time(text: str | None) -> None:
-    assert created_time(RULE, text) is None
+    assert CreatedBy(RULE).time(text) is None
 
 
 def test_naive_epoch_is_utc() -> None:
     rule = Created(column="No", epoch=datetime(2025, 1, 1), unit="1d")  # noqa: DTZ001 - the point of the test
-    assert created_time(rule, "1") == datetime(2025, 1, 2, tzinfo=UTC)
+    assert CreatedBy(rule).time("1") == datetime(2025, 1, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("text", "has_time"), [("1", True), ("100", True), ("0", False), ("101", False)])
+def test_a_number_out_of_the_declared_bounds_has_no_time(text: str, has_time: bool) -> None:
+    assert (CreatedBy(RULE, 1, 100).time(text) is not None) is has_time

@@ -1,0 +1,5 @@
+"""Fixtures of these tests."""
+
+from support import crm
+
+__all__ = ["crm"]

@@ -1,0 +1,96 @@
+"""Raw text to typed values, on Postgres: what counts as missing, as a number, a truth, a level."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import bindparam, text
+
+from leadmill.columns import Column, slug
+from leadmill.quality import values
+from leadmill.storage.database import engine
+
+
+def column(kind: str, **more: Any) -> Column:
+    return Column(**{"name": "x", "title": "X", "type": kind, "drop": "not used"} | more)
+
+
+def evaluated(expression: str, raw: list[str | None]) -> list[Any]:
+    """Values of an SQL expression over a column ``x``."""
+    statement = text(f"SELECT {expression} FROM unnest(CAST(:raw AS text[])) WITH ORDINALITY AS t (x, n) ORDER BY n")
+    with engine().connect() as connection:
+        return list(connection.execute(statement.bindparams(bindparam("raw", raw))).scalars())
+
+
+@pytest.fixture(autouse=True)
+def _server(postgres: dict[str, str]) -> None:
+    """A real Postgres."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "expected"),
+    [
+        ("int", " 12 ", 12), ("int", "-3", -3), ("int", "+4", 4), ("int", "7.0", 7), ("int", "7.", 7),
+        ("int", "", None), ("int", "  ", None), ("int", None, None), ("int", "7.5", None), ("int", "1e3", None),
+        ("int", "0x10", None), ("int", "1,000", None), ("int", "9" * 15, 999999999999999),
+        ("int", "9" * 16, None), ("int", "٣", None), ("int", "1\n", 1), ("int", "--1", None),
+        ("float", "1.5", 1.5), ("float", ".5", 0.5), ("float", "1e3", 1000.0), ("float", "1E-2", 0.01),
+        ("float", "1e99", 1e99), ("float", "1e999", None), ("float", "NaN", None), ("float", "Infinity", None),
+        ("float", ".", None), ("float", "1.5.2", None), ("float", "9999-12-31", None),
+        ("bool", "Yes", True), ("bool", " no ", False), ("bool", "TRUE", True), ("bool", "0", False),
+        ("bool", "1.0", True), ("bool", "maybe", None), ("bool", "", None),
+    ],
+)  # fmt: skip
+def test_text_becomes_a_value_or_nothing(kind: str, raw: str | None, expected: object) -> None:
+    # btrim takes spaces only, so a line break stays and the text is no number.
+    expected = None if raw == "1\n" else expected
+    assert evaluated(values.prepared(column(kind)), [raw]) == [expected]
+
+
+def test_missing_markers_count_whatever_their_case() -> None:
+    found = evaluated(
+        values.given(column("category", missing=["Select", "n/a"])), ["Select", " sELECT ", "N/A", "Selected"]
+    )
+    assert found == [None, None, None, "Selected"]
+
+
+def test_levels_aliases_and_what_is_neither() -> None:
+    closed = column(
+        "category",
+        levels=["google", "blog", "direct_traffic"],
+        aliases={"blog": ["welearnblog_Home", "WeLearn"]},
+        missing=["Select"],
+    )
+    raw = ["Google", "google", "Direct Traffic", "WELEARN", "welearnblog_Home", "testone", "Select", "", "!!!", None]
+    expected = ["google", "google", "direct_traffic", "blog", "blog", "other", None, None, None, None]
+    assert evaluated(values.prepared(closed), raw) == expected
+    assert evaluated(values.prepared(column("category")), ["Any Thing", "a_b"]) == ["any_thing", "a_b"]
+
+
+def test_ordered_levels_become_their_position() -> None:
+    index = column("ordered", levels=["low", "medium", "high"], aliases={"low": ["03.Low"], "high": ["01.High"]})
+    assert evaluated(values.prepared(index), ["03.Low", "Medium", "01.high", "02.Medium", ""]) == [0, 1, 2, None, None]
+
+
+@pytest.mark.parametrize("marker", ["it's", "a:b", ":since", "100%", "%s", "\\", "{x}", "$1", "a\\:b"])
+def test_a_marker_of_the_spec_is_only_ever_text(marker: str) -> None:
+    assert evaluated(values.given(column("category", missing=[marker])), [marker, "other"]) == [None, "other"]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.text(st.characters(max_codepoint=0x24F, exclude_characters="\x00İ", exclude_categories=["Cs"])), min_size=1
+    )
+)
+def test_a_slug_in_sql_is_the_slug_in_python(raw: list[str]) -> None:
+    expected = [slug(one) or None for one in raw]
+    assert evaluated(values.canonical(column("category")), list(raw)) == expected
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"])), min_size=1))
+def test_no_text_makes_an_expression_fail(raw: list[str]) -> None:
+    for kind in ("int", "float", "bool", "category"):
+        assert len(evaluated(values.prepared(column(kind)), list(raw))) == len(raw)
