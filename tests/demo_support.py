@@ -62,6 +62,6 @@ class Demo:
         return Airflow(variables["AIRFLOW_URL"], variables["AIRFLOW_USER"], variables["AIRFLOW_PASSWORD"])
 
     def runs(self) -> list[Run]:
-        """The newest runs of all DAGs, newest first."""
+        """The newest runs of all DAGs, newest first, but for those that the full hour starts."""
         with self.airflow() as airflow:
-            return airflow.runs("~", limit=100)
+            return [run for run in airflow.runs("~", limit=100) if run.run_type != "scheduled"]

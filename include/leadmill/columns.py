@@ -13,6 +13,20 @@ LEARNED_METHODS: frozenset[ImputeMethod] = frozenset({"median", "mode", "knn", "
 UNKNOWN_LEVEL = "unknown"
 OTHER_LEVEL = "other"
 
+# Words that Postgres keeps for itself (reserved in its keyword table, and those allowed only as functions or types).
+_SQL_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate
+        collation column concurrently constraint create cross current_catalog current_date current_role current_schema
+        current_time current_timestamp current_user default deferrable desc distinct do else end except false fetch for
+        foreign freeze from full grant group having ilike in initially inner intersect into is isnull join lateral
+        leading left like limit localtime localtimestamp natural not notnull null offset on only or order outer overlaps
+        placing primary references returning right select session_user similar some symmetric system_user table
+        tablesample then to trailing true union unique user using variadic verbose when where window with""",
+    )
+)
+
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,54}")
 _SQL_TYPES: dict[ColumnType, str] = {
     "int": "bigint",
@@ -26,7 +40,7 @@ _SQL_TYPES: dict[ColumnType, str] = {
 def slug(text: str) -> str:
     """Canonical level name: lower case, every run of other characters one underscore, none at the ends.
 
-    The SQL in ``prepare/typed.py`` does the same, so a level written either way is one level.
+    The SQL in ``quality/values.py`` does the same, so a level written either way is one level.
 
     >>> slug("Flexibility & Convenience")
     'flexibility_convenience'
@@ -39,6 +53,8 @@ def _identifier(value: str) -> str:
         raise ValueError(
             "a name of lower-case letters, digits and underscores, starting with a letter, at most 55 long"
         )
+    if value in _SQL_WORDS:
+        raise ValueError("a name that is not a reserved word of SQL")
     return value
 
 

@@ -77,12 +77,13 @@ class SourceColumnsChanged(LeadmillError):
 class WindowBlocked(LeadmillError):
     """A batch rule is broken: nothing of the window may be published."""
 
-    def __init__(self, use_case: str, window_id: int, reasons: Sequence[str]) -> None:
+    def __init__(self, use_case: str, window_id: int, reasons: Sequence[str], releasable: bool = False) -> None:
         self.use_case, self.window_id, self.reasons = use_case, window_id, tuple(reasons)
+        release = f", or release it: trigger {use_case}_etl with 'release_window' and a reason" if releasable else ""
         super().__init__(
             f"Window {window_id} of '{use_case}' is blocked: {'; '.join(reasons).rstrip('.')}. Nothing was published "
             f"and the watermark stays; the next run retries it extended. See rejected.{use_case} for "
-            f"the rows, or release it: trigger {use_case}_etl with 'release_window' and a reason."
+            f"the rows{release}."
         )
 
 
@@ -144,6 +145,17 @@ class UnknownVersion(LeadmillError):
     def __init__(self, use_case: str, version: str, known: Sequence[str]) -> None:
         self.use_case, self.version, self.known = use_case, version, tuple(known)
         super().__init__(f"'{use_case}' has no model version {version}. Known: {', '.join(known) or 'none'}.")
+
+
+class ScoresOutdated(LeadmillError):
+    """Another model became champion while a scoring run was under way."""
+
+    def __init__(self, use_case: str, staged: str, serving: str | None) -> None:
+        self.use_case, self.staged, self.serving = use_case, staged, serving
+        super().__init__(
+            f"The scores of this run are by model {staged} of '{use_case}', but {serving} serves now, so none was "
+            f"published. The run of {use_case}_score that the promotion started will score every entity."
+        )
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

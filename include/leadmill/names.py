@@ -2,9 +2,14 @@
 
 from typing import Protocol
 
-SCHEMAS = ("raw", "rejected", "staging", "features", "online", "scores", "ops")
 READER_ROLE = "leadmill_reader"
-FEAST_PROJECT = "leadmill"
+# Columns that leadmill's tables and queries have beside those of the spec.
+OWN_COLUMNS = frozenset(
+    {
+        *("row_no", "window_id", "recorded_at", "content_hash", "copy_no", "event_timestamp", "created_timestamp"),
+        *("imputer_version", "spec_version", "as_of", "label", "weight", "known_at", "rules", "suite", "before"),
+    }
+)
 
 
 class Named(Protocol):

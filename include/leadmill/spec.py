@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
-from functools import cache
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
-from leadmill import settings
+from leadmill import names, settings
 from leadmill.columns import Column, Frozen, Identifier
 from leadmill.errors import SpecError, UnknownUseCase, nearest
 
@@ -190,6 +190,12 @@ class UseCase(Frozen):
         reserved = {self.entity.key, self.label.name, self.source.watermark} & set(self.features)
         if reserved:
             raise ValueError(f"'{min(reserved)}' is the key, the label or the watermark and cannot be a feature too")
+        ours = names.OWN_COLUMNS & {self.entity.key, self.label.name, *self.features}
+        if ours:
+            raise ValueError(f"'{min(ours)}' is a column that leadmill's tables have already; choose another name")
+        flags = {column.flag for column in self.columns if column.has_flag} & set(self.features)
+        if flags:
+            raise ValueError(f"'{min(flags)}' is the flag of a feature and cannot be a feature too")
         return self
 
     @property
@@ -233,12 +239,16 @@ def use_case_names() -> list[str]:
     return sorted(path.parent.name for path in settings.current().use_cases.glob("*/use_case.yaml"))
 
 
-@cache
 def load_use_case(name: str) -> UseCase:
-    """The use case of that name. Raises UnknownUseCase or SpecError."""
+    """The use case of that name, read anew when its file has changed. Raises UnknownUseCase or SpecError."""
     file = settings.current().use_cases / name / "use_case.yaml"
     if not file.is_file():
         raise UnknownUseCase(name, use_case_names())
+    return _parsed(file, file.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _parsed(file: Path, changed: int) -> UseCase:
     return parse_use_case(file)
 
 

@@ -23,6 +23,7 @@ HOSTILE = (
     ({"Prospect ID": ""}, ["lead_id: well-formed"]),
     ({"City": LONG}, ["city: clean text"]),
     ({"TotalVisits": "9" * 1_000_000}, ["total_visits: clean text", "total_visits: number"]),
+    ({"TotalVisits": "1." + "0" * 20_000}, ["total_visits: clean text", "total_visits: number"]),
     ({"Converted": LONG}, ["converted: yes or no"]),
     ({"Country": "In\x00dia"}, ["country: clean text"]),
     ({"Prospect ID": "\x00"}, ["lead_id: well-formed"]),
@@ -50,7 +51,10 @@ def hostile_file(tmp_path: Path) -> Path:
     rows = (
         good[:80]
         + bad
-        + [good[3] | {"City": "Thane & Outskirts"}, good[3] | {"Prospect ID": good[3]["Prospect ID"].upper()}]
+        + [
+            good[3] | {"City": "A city that no row of the generator has"},
+            good[3] | {"Prospect ID": good[3]["Prospect ID"].upper()},
+        ]
     )
     file = tmp_path / "hostile.csv"
     with file.open("w", newline="", encoding="utf-8") as stream:

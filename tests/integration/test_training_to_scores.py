@@ -1,26 +1,35 @@
 """From published features to a champion and from there to published scores, on real Postgres, Feast and MLflow."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
 import psycopg
 import pytest
+from mlflow.exceptions import MlflowException
 from support import clean_database, killed_at, query, run_etl, x_education
 
 from leadmill import settings
 from leadmill.clock import source_now
+from leadmill.demo import needs
 from leadmill.demo.generator import generate, write_csv
 from leadmill.demo.loader import load_file
-from leadmill.errors import ModelContractBroken, NoChampion, NotEnoughData, PromotionRefused
+from leadmill.errors import (
+    LeadmillError,
+    ModelContractBroken,
+    NoChampion,
+    NotEnoughData,
+    PromotionRefused,
+    ScoresOutdated,
+)
 from leadmill.registry import store
-from leadmill.registry.begin import begin_training
+from leadmill.registry.begin import begin_training, find_run
 from leadmill.registry.catalog import list_models, run_page, show_model
 from leadmill.registry.champion import champion, champion_version
 from leadmill.registry.dataset import FILE, FOLDER
-from leadmill.registry.documents import Verdict
+from leadmill.registry.documents import VERDICT, Verdict
 from leadmill.registry.evaluate import Evaluation, evaluate
 from leadmill.registry.fit import fit
 from leadmill.registry.gate import gate
@@ -95,9 +104,8 @@ def only(use_case: UseCase, candidate: str) -> UseCase:
 
 
 def score(use_case: UseCase, run_id: str, chunk_rows: int = 400) -> ScoreSummary:
-    for chunk in plan(use_case, run_id, chunk_rows):
-        score_chunk(use_case, run_id, chunk)
-    return publish_scores(use_case, run_id)
+    counts = [score_chunk(use_case, run_id, chunk) for chunk in plan(use_case, run_id, chunk_rows)]
+    return publish_scores(use_case, run_id, sum(counts))
 
 
 def state() -> tuple[pd.DataFrame, pd.DataFrame, int]:
@@ -148,9 +156,10 @@ def test_the_promotion_is_in_the_ledger_and_the_alias_is_set(trained: Trained) -
     assert [item.serving for item in list_models(trained.use_case)][-1] is True
 
 
-def test_every_task_again_leaves_the_same(trained: Trained) -> None:
+def test_every_task_again_leaves_the_same(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     use_case = trained.use_case
     before = query("SELECT * FROM ops.models"), query("SELECT * FROM ops.promotions"), run_page(trained.run_id)
+    monkeypatch.setattr("leadmill.registry.begin.training_frame", lambda _: pytest.fail("the frame was read anew"))
     assert begin_training(use_case, "train-1", "a test") == trained.run_id
     assert evaluate(use_case, trained.run_id) == trained.evaluation
     assert gate(use_case, trained.run_id, "tester") == trained.verdict
@@ -212,11 +221,10 @@ def test_killed_while_publishing_and_run_again(unscored: Trained, point: str, pu
     score(use_case, "score-1", 800)
     wanted = state()
     execute(f"TRUNCATE {SCORES}, {HISTORY}")
-    for chunk in plan(use_case, "score-1", 800):
-        score_chunk(use_case, "score-1", chunk)
-    assert killed_at(point, publish_scores, use_case, "score-1") == -9
+    staged = sum(score_chunk(use_case, "score-1", chunk) for chunk in plan(use_case, "score-1", 800))
+    assert killed_at(point, publish_scores, use_case, "score-1", staged) == -9
     assert (query(f"SELECT count(*) AS n FROM {SCORES}")[0]["n"] > 0) is published
-    publish_scores(use_case, "score-1")
+    publish_scores(use_case, "score-1", staged)
     assert_same(state(), wanted)
 
 
@@ -224,6 +232,10 @@ def test_only_what_changed_is_scored_again(unscored: Trained) -> None:
     use_case = unscored.use_case
     leads = score(use_case, "score-1").total
     assert [chunk.rows for chunk in plan(use_case, "score-2")] == [0]
+    assert needs.unscored(use_case) == 0
+    execute(f"UPDATE {SCORES} SET scored_at = '2001-01-01Z' WHERE lead_id IN (SELECT lead_id FROM {SCORES} LIMIT 2)")
+    assert [chunk.rows for chunk in plan(use_case, "score-2")] == [needs.unscored(use_case)] == [2]
+    execute(f"UPDATE {SCORES} AS s SET scored_at = h.scored_at FROM {HISTORY} AS h WHERE h.lead_id = s.lead_id")
     columns = "lead_id, created_timestamp, imputer_version, spec_version, content_hash, window_id"
     listed = ", ".join(item.name for item in champion(use_case).inputs)
     execute(
@@ -232,6 +244,7 @@ def test_only_what_changed_is_scored_again(unscored: Trained) -> None:
         "FROM features.x_education_latest ORDER BY lead_id LIMIT 3"
     )
     try:
+        assert needs.unscored(use_case) == 3
         assert (score(use_case, "score-2").published, score(use_case, "score-3").published) == (3, 0)
         scores, history, _ = state()
         assert (len(scores), len(history)) == (leads, leads + 3)
@@ -243,20 +256,41 @@ def test_only_what_changed_is_scored_again(unscored: Trained) -> None:
         )
 
 
-def test_a_rejected_newer_row_makes_a_lead_stale_and_a_quiet_one_stays_fresh(unscored: Trained) -> None:
+def test_a_lead_is_stale_while_its_newest_verified_row_is_a_rejected_one(unscored: Trained) -> None:
     use_case = unscored.use_case
     score(use_case, "score-1")
     lead = query(f"SELECT lead_id FROM {SCORES} LIMIT 1")[0]["lead_id"]
+    verified = query("SELECT max(window_id) AS w FROM ops.windows WHERE status = 'published'")[0]["w"]
     execute(
+        "INSERT INTO ops.windows (use_case, until, source_now, status) "
+        "VALUES ('x_education', '2099-01-02Z', '2099-01-02Z', 'open')"
+    )
+    opened = query("SELECT max(window_id) AS w FROM ops.windows")[0]["w"]
+    reject = (
         "INSERT INTO rejected.x_education (window_id, row_no, suite, recorded_at, key, rules, row) "
-        f"VALUES (1, -1, 'raw', '2099-01-01Z', ' {lead.upper()} ', '{{broken}}', '{{}}')"
+        "VALUES ({}, -1, 'raw', '{}', '{}', '{{broken}}', '{{}}')"
+    )
+    accept = (
+        "INSERT INTO raw.x_education (window_id, row_no, recorded_at, content_hash, lead_id) "
+        f"VALUES ({{}}, -2, '{{}}', 'mended', '{lead}')"
     )
     try:
-        assert publish_scores(use_case, "score-2").stale == 1
+        execute(reject.format(opened, "2099-01-01Z", lead))
+        assert publish_scores(use_case, "score-2").stale == 0, "the window is not published yet"
+        execute(reject.format(verified, "2099-01-01Z", lead.upper()))
+        assert publish_scores(use_case, "score-3").stale == 1
         assert query(f"SELECT lead_id FROM {SCORES} WHERE status = 'stale'") == [{"lead_id": lead}]
+        execute(accept.format(opened, "2099-01-01Z"))
+        assert publish_scores(use_case, "score-4").stale == 1, "the mended row is not verified yet"
+        execute("DELETE FROM raw.x_education WHERE row_no = -2")
+        execute(accept.format(verified, "2098-12-31Z"))
+        assert publish_scores(use_case, "score-5").stale == 1, "the accepted row is the older one"
+        execute("UPDATE raw.x_education SET recorded_at = '2099-01-01Z' WHERE row_no = -2")
+        assert publish_scores(use_case, "score-6").stale == 0
     finally:
         execute("DELETE FROM rejected.x_education WHERE row_no = -1")
-    assert publish_scores(use_case, "score-3").stale == 0
+        execute("DELETE FROM raw.x_education WHERE row_no = -2")
+        execute(f"DELETE FROM ops.windows WHERE window_id = {opened}")
 
 
 def test_every_lead_is_stale_when_nothing_was_verified_for_too_long(unscored: Trained) -> None:
@@ -274,7 +308,7 @@ def test_a_chunk_of_an_older_run_is_never_published(unscored: Trained) -> None:
     old = plan(use_case, "old")
     score_chunk(use_case, "old", old[0])
     score(use_case, "new")
-    wanted = state()
+    wanted = (*state()[:2], 0)
     assert publish_scores(use_case, "old").published == 0
     assert_same(state(), wanted)
     earlier = (pd.Timestamp(old[0].scored_at) - pd.Timedelta("1D")).isoformat()
@@ -282,6 +316,103 @@ def test_a_chunk_of_an_older_run_is_never_published(unscored: Trained) -> None:
     score_chunk(use_case, "old", Chunk(0, 0, old[0].version, earlier, None, None))
     assert publish_scores(use_case, "old").model_versions == ("another",)
     assert query(f"SELECT count(*) AS n FROM {HISTORY} WHERE run_id = 'old'")[0]["n"] == 0
+
+
+def test_rows_that_a_chunk_lost_are_not_passed_over(unscored: Trained) -> None:
+    use_case = unscored.use_case
+    staged = score_chunk(use_case, "score-1", plan(use_case, "score-1")[0])
+    execute("DELETE FROM staging.x_education_scores WHERE ctid = (SELECT min(ctid) FROM staging.x_education_scores)")
+    with pytest.raises(LeadmillError, match=f"staged {staged:,} scores.*{staged - 1:,} are there"):
+        publish_scores(use_case, "score-1", staged)
+    assert query(f"SELECT count(*) AS n FROM {SCORES}")[0]["n"] == 0
+    execute("TRUNCATE staging.x_education_scores")
+    with pytest.raises(LeadmillError, match="0 are there"):
+        publish_scores(use_case, "score-1", staged)
+
+
+def test_a_run_clears_its_own_rows_and_those_that_nobody_will_publish(unscored: Trained) -> None:
+    use_case = unscored.use_case
+    for run_id in ("beside", "left behind"):
+        score_chunk(use_case, run_id, plan(use_case, run_id)[0])
+    execute(
+        "UPDATE staging.x_education_scores SET scored_at = scored_at - interval '25 hours' WHERE run_id = 'left behind'"
+    )
+    score(use_case, "score-1")
+    assert query("SELECT DISTINCT run_id FROM staging.x_education_scores") == [{"run_id": "beside"}]
+
+
+def test_scores_of_a_model_that_no_longer_serves_are_not_published(unscored: Trained) -> None:
+    use_case = unscored.use_case
+    score_chunk(use_case, "score-1", plan(use_case, "score-1")[0])
+    execute("UPDATE staging.x_education_scores SET model_version = '0'")
+    with pytest.raises(ScoresOutdated, match=r"by model 0 .* but 1 serves now"):
+        publish_scores(use_case, "score-1")
+    assert query(f"SELECT count(*) AS n FROM {SCORES}")[0]["n"] == 0
+
+
+def test_what_cannot_be_promoted_stays_out_of_the_way(trained: Trained) -> None:
+    use_case, serving = only(trained.use_case, trained.promotion.candidate), champion_version(trained.use_case)
+    run_id = begin_training(use_case, "train-overtaken", "a test")
+    with pytest.raises(MlflowException):
+        evaluate(use_case, run_id)
+    assert run_page(run_id).status == "FAILED"
+    fit(use_case, run_id)
+    version = evaluate(use_case, run_id).version
+    verdict = gate(use_case, run_id, "tester")
+    assert verdict.passed, verdict.reasons
+    store.write_json(run_id, VERDICT, asdict(replace(verdict, champion_before="0")))
+    with pytest.raises(PromotionRefused, match=f"judged against champion 0, but {serving} serves now"):
+        promote(use_case, run_id, "tester")
+    decided = show_model(use_case, version).decisions
+    assert [(item.verdict, item.champion_before) for item in decided] == [("refused", serving)]
+    assert "run the gate again" in decided[0].reasons[0]
+    assert run_page(run_id).status == "FINISHED"
+
+    gate(use_case, run_id, "tester")
+    file = max(settings.current().mlflow_artifacts.rglob("model.skops"), key=lambda found: found.stat().st_mtime)
+    content = file.read_bytes()
+    file.write_bytes(b"not a model")
+    with pytest.raises(Exception, match="zip"):
+        promote(use_case, run_id, "tester")
+    assert show_model(use_case, version).decisions == decided
+    assert show_model(use_case, version).model.frozen_at is None
+    assert (champion_version(use_case), run_page(run_id).status) == (serving, "FAILED")
+    file.write_bytes(content)
+
+
+def test_the_champion_is_compared_on_leads_it_has_not_learned_from(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from leadmill.features.history import training_frame
+
+    use_case = only(trained.use_case, trained.promotion.candidate)
+    frame = training_frame(use_case)
+    mixed = frame.assign(as_of=frame["as_of"].sample(frac=1, random_state=5).to_numpy())
+    monkeypatch.setattr("leadmill.registry.begin.training_frame", lambda _: mixed)
+    run_id = begin_training(use_case, "train-changed", "a test")
+    fit(use_case, run_id)
+    evaluate(use_case, run_id)
+    refused = gate(use_case, run_id, "tester")
+    figures = refused.figures["not_worse_than_champion"]
+    assert not figures["holds"]
+    assert not figures["compared"]
+    assert 20 < figures["rows"] < 150
+    assert any(f"all but {figures['rows']} of the 300 holdout rows, too few" in reason for reason in refused.reasons)
+    assert refused.alarms == ()
+
+    small = use_case.gate.model_copy(update={"min_rows": 100, "min_positives": 20})
+    lenient = use_case.model_copy(update={"gate": small})
+    verdict = gate(lenient, run_id, "tester")
+    assert verdict.figures["not_worse_than_champion"]["rows"] == figures["rows"]
+    assert [alarm.split(" of ")[0] for alarm in verdict.alarms] == ["gate.min_rows", "gate.min_positives"]
+    begin_training(lenient, "train-changed", "a test")
+    assert [record.levelname for record in caplog.records if "below the usual" in record.message] == ["WARNING"] * 2
+
+
+def test_asking_for_a_run_makes_no_experiment(postgres: dict[str, str]) -> None:
+    other = x_education().model_copy(update={"name": "never_trained"})
+    assert find_run(other, "train-1") is None
+    assert store.find_experiment(other) is None
 
 
 def test_an_equal_challenger_takes_over_and_everything_is_scored_by_it(unscored: Trained) -> None:

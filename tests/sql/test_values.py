@@ -62,10 +62,26 @@ def test_levels_aliases_and_what_is_neither() -> None:
         aliases={"blog": ["welearnblog_Home", "WeLearn"]},
         missing=["Select"],
     )
-    raw = ["Google", "google", "Direct Traffic", "WELEARN", "welearnblog_Home", "testone", "Select", "", "!!!", None]
-    expected = ["google", "google", "direct_traffic", "blog", "blog", "other", None, None, None, None]
+    raw = [
+        "Google",
+        "google",
+        "Direct Traffic",
+        "WELEARN",
+        "welearnblog_Home",
+        "testone",
+        "Москва",
+        "Select",
+        "!!!",
+        None,
+    ]
+    expected = ["google", "google", "direct_traffic", "blog", "blog", "other", "other", None, None, None]
     assert evaluated(values.prepared(closed), raw) == expected
     assert evaluated(values.prepared(column("category")), ["Any Thing", "a_b"]) == ["any_thing", "a_b"]
+
+
+def test_many_missing_markers_make_no_long_statement() -> None:
+    markers = ["na", "n/a", "none", "null", "-", "?", "select", "unknown", "tbd", "nil"]
+    assert len(values.given(column("category", missing=markers))) < 300
 
 
 def test_ordered_levels_become_their_position() -> None:
@@ -85,7 +101,7 @@ def test_a_marker_of_the_spec_is_only_ever_text(marker: str) -> None:
     )
 )
 def test_a_slug_in_sql_is_the_slug_in_python(raw: list[str]) -> None:
-    expected = [slug(one) or None for one in raw]
+    expected = [slug(one) or ("other" if any(sign.isalpha() for sign in one) else None) for one in raw]
     assert evaluated(values.canonical(column("category")), list(raw)) == expected
 
 

@@ -61,16 +61,19 @@ def test_export_lines_survive_the_shell(value: str) -> None:
     assert shown.stdout == value
 
 
-def test_airflow_internals_are_not_exported() -> None:
+def test_only_what_people_need_is_exported() -> None:
     shared = environment.shared_with_people(
         {
             "AIRFLOW__CORE__FERNET_KEY": "x",
             "AIRFLOW_VIEWER_PASSWORD": "x",
             "AIRFLOW_URL": "u",
             "AIRFLOW_CONN_WAREHOUSE": "w",
+            "LEADMILL_READER_URL": "r",
+            "LEADMILL_HOME": "would lead another checkout here",
+            "LEADMILL_STATE": "and its reset too",
         }
     )
-    assert shared == {"AIRFLOW_URL": "u", "AIRFLOW_CONN_WAREHOUSE": "w"}
+    assert shared == {"AIRFLOW_URL": "u", "AIRFLOW_CONN_WAREHOUSE": "w", "LEADMILL_READER_URL": "r"}
 
 
 def test_reset_asks_first(postgres: dict[str, str]) -> None:

@@ -1,5 +1,7 @@
 """Specs that are wrong, and what is said about them."""
 
+import dataclasses
+import os
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -261,3 +263,35 @@ def test_x_education_declares_every_column_of_the_file() -> None:
     late = {column.name for column in use_case.columns if column.known_at == "after_contact"}
     assert late == {"tags", "lead_quality", "lead_profile"}
     assert all(column.drop for column in use_case.columns if not column.is_feature and column.name not in late)
+
+
+VISITS = {"type": "int", "min": 0, "max": 500, "impute": "median", "fill": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("user", "reserved word"),
+        ("order", "reserved word"),
+        ("authorization", "reserved word"),
+        ("row_no", "tables have already"),
+        ("weight", "tables have already"),
+        ("content_hash", "tables have already"),
+        ("visits_missing", "is the flag of a feature"),
+    ],
+)
+def test_a_name_that_would_break_a_table_is_refused(tmp_path: Path, spec: Spec, name: str, reason: str) -> None:
+    spec["features"][name] = VISITS
+    with pytest.raises(SpecError, match=reason):
+        parse_use_case(write(tmp_path, spec))
+
+
+def test_a_changed_file_is_read_again(tmp_path: Path, spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = dataclasses.replace(settings.current(), use_cases=tmp_path)
+    monkeypatch.setattr(settings, "current", lambda: changed)
+    write(tmp_path, spec)
+    before = load_use_case("small")
+    assert load_use_case("small") is before
+    file = write(tmp_path, {**spec, "title": "Another"})
+    os.utime(file, ns=(1, 1))
+    assert (before.title, load_use_case("small").title) == ("Small", "Another")

@@ -2,10 +2,11 @@
 
 from sqlalchemy import text
 
-from leadmill import names
+from leadmill.errors import NoChampion
 from leadmill.extract.watch import unread_watermark
 from leadmill.registry import ledger
 from leadmill.registry.champion import champion_version
+from leadmill.scoring.batch import count_due
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine
 
@@ -38,17 +39,8 @@ def training_needed(use_case: UseCase) -> bool:
 
 
 def unscored(use_case: UseCase) -> int:
-    """Entities to be scored whose newest features have no score of the champion."""
-    key = use_case.entity.key
-    with engine().connect() as connection:
-        count: int = connection.execute(
-            text(
-                f"SELECT count(*) FROM {names.latest_view(use_case)} AS latest "
-                f"LEFT JOIN {names.scores_table(use_case)} AS scored ON scored.{key} = latest.{key} "
-                "AND scored.feature_timestamp = latest.event_timestamp AND scored.model_version = :version "
-                f"WHERE scored.{key} IS NULL AND (:population = 'all' OR NOT EXISTS ("
-                f"SELECT FROM {names.labels_table(use_case)} AS labelled WHERE labelled.{key} = latest.{key}))"
-            ),
-            {"version": champion_version(use_case), "population": use_case.score.population},
-        ).scalar_one()
-    return count
+    """Entities that are due for a score by the champion. Raises NoChampion."""
+    version = champion_version(use_case)
+    if version is None:
+        raise NoChampion(use_case.name)
+    return count_due(use_case, version)

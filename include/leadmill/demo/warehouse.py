@@ -68,7 +68,7 @@ class LoadSummary:
 
 @cache
 def _engine(url: str) -> Engine:
-    return create_engine(make_url(url).set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    return create_engine(make_url(url).set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
 
 
 def warehouse_engine() -> Engine:

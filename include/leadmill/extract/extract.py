@@ -16,7 +16,7 @@ from leadmill.faults import kill_point
 from leadmill.spec import UseCase
 from leadmill.storage.database import copy_connection, engine, use_case_lock
 from leadmill.storage.ddl import ensure_tables
-from leadmill.storage.source import source_connection
+from leadmill.storage.source import source_connection, unreachable
 
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -28,10 +28,16 @@ class Extraction:
     window: Window | None
     read: int
     new: int
+    null_watermark: int = 0
 
     @property
     def empty(self) -> bool:
         return self.window is None or self.new == 0
+
+    def describe(self) -> str:
+        """One readable line for a task log."""
+        lost = f" {self.null_watermark:,} rows of the source have no watermark: no window can read them."
+        return f"Read {self.read:,} rows, {self.new:,} of them new.{lost if self.null_watermark else ''}"
 
 
 def extract(use_case: UseCase, run_id: str) -> Extraction:
@@ -50,7 +56,12 @@ def extract(use_case: UseCase, run_id: str) -> Extraction:
         _check_columns(use_case, window, source, query)
         nulls = _null_watermarks(use_case, source)
         with copy_connection() as target:
-            read, new = _copy(use_case, window, source, target, query)
+            try:
+                read, new = _copy(use_case, window, source, target, query)
+            except psycopg.OperationalError as error:
+                if source.broken:
+                    raise unreachable(use_case, error) from error
+                raise
             kill_point("extract.copied")
         with engine().begin() as connection:
             connection.execute(
@@ -63,12 +74,13 @@ def extract(use_case: UseCase, run_id: str) -> Extraction:
             if new == 0:
                 close_empty(connection, window, read)
         kill_point("extract.counted")
-    return Extraction(window, read, new)
+    return Extraction(window, read, new, nulls)
 
 
 def _window_query(use_case: UseCase, window: Window) -> str:
     """The extract query with its bounds bound on the client: COPY takes no parameters."""
-    body = re.sub(r"--[^\n]*", "", use_case.sql("extract")).strip().rstrip(";")
+    # Only whole-line comments: two dashes inside a literal are not one.
+    body = re.sub(r"(?m)^\s*--.*$", "", use_case.sql("extract")).strip().rstrip(";")
     since = window.since - use_case.source.overlap if window.since else _BEGINNING
     compiled = str(text(body).compile(dialect=dialect(paramstyle="pyformat")))  # type: ignore[no-untyped-call]
     return compiled % {"since": _timestamp(since), "until": _timestamp(window.until)}

@@ -11,21 +11,22 @@ from leadmill.storage.database import engine
 from leadmill.storage.source import source_engine, unreachable
 
 
-def unread_watermark(use_case: UseCase) -> datetime | None:
+def unread_watermark(use_case: UseCase, source: str | None = None) -> datetime | None:
     """The newest readable watermark of the source if the ledger's published windows end before it, else None.
 
-    Readable is what is older than the safety lag. Raises SourceUnreachable.
+    Readable is what is older than the safety lag. ``source`` is the source's URL where it does not come from the
+    environment. Raises SourceUnreachable.
     """
-    until = source_now(use_case) - use_case.source.safety_lag
+    until = source_now(use_case, source) - use_case.source.safety_lag
     column, relation = use_case.source.watermark, use_case.source.relation
     try:
-        with source_engine(use_case).connect() as connection:
+        with source_engine(use_case, source).connect() as connection:
             newest: datetime | None = connection.execute(
                 text(f"SELECT max({column}) FROM {relation} WHERE {column} <= :until"),
                 {"until": until},
             ).scalar_one()
     except OperationalError as error:
-        raise unreachable(use_case, error) from error
+        raise unreachable(use_case, error, source) from error
     with engine().connect() as connection:
         done: datetime | None = connection.execute(
             text("SELECT max(until) FROM ops.windows WHERE use_case = :name AND status = 'published'"),

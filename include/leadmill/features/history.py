@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from leadmill import names
 from leadmill.clock import source_now
+from leadmill.errors import NotTrainable
 from leadmill.features.store import apply, feature_store
 from leadmill.spec import UseCase
 from leadmill.storage.ddl import feature_columns
@@ -40,6 +41,10 @@ def training_frame(use_case: UseCase, cutoff: datetime | None = None) -> "pd.Dat
     """
     import pandas as pd
 
+    if use_case.source.history != "snapshot" or use_case.label.horizon is not None:
+        raise NotTrainable(
+            use_case.name, "training rows with a horizon are not built yet; only snapshots with 'horizon: none' train"
+        )
     moment = cutoff or source_now(use_case)
     apply(use_case)
     store = feature_store()

@@ -85,7 +85,8 @@ def _labels(connection: Connection, use_case: UseCase, window_id: int) -> None:
             " WHERE r.window_id = :window AND r.row_no = batch.row_no)) "
             f"INSERT INTO {names.labels_table(use_case)} ({key}, label, known_at, window_id) "
             f"SELECT DISTINCT ON ({key}, known_at) {key}, label, known_at, :window FROM ({query}\n) AS found "
-            f"ORDER BY {key}, known_at ON CONFLICT DO NOTHING"
+            f"ORDER BY {key}, known_at ON CONFLICT ({key}, known_at) DO UPDATE "
+            "SET label = excluded.label, window_id = excluded.window_id"
         ),
         {"window": window_id},
     )

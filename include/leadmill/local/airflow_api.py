@@ -1,7 +1,7 @@
 """A small typed client of Airflow's REST API (/api/v2), for the stack, the demo and the doctor."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from leadmill.errors import LeadmillError
 POLL_SECONDS = 0.5
 REQUEST_SECONDS = 30.0
 FINISHED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+RUN_FINISHED = ("success", "failed")
 COMPONENTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 
@@ -58,7 +59,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        return self.state in ("success", "failed")
+        return self.state in RUN_FINISHED
 
     @property
     def seconds(self) -> float | None:
@@ -157,11 +158,15 @@ class Airflow:
         body = {"logical_date": None, "conf": dict(conf or {})}
         return str(self._send("POST", f"/dags/{_part(dag_id)}/dagRuns", f"start {dag_id}", json=body)["dag_run_id"])
 
-    def runs(self, dag_id: str, limit: int = 20) -> list[Run]:
-        """The newest runs of a DAG ('~' for all DAGs), newest first."""
-        query = {"limit": limit, "order_by": "-run_after"}
+    def runs(self, dag_id: str, limit: int = 20, states: Sequence[str] = ()) -> list[Run]:
+        """The newest runs of a DAG ('~' for all DAGs), newest first; only those in one of ``states`` where given."""
+        query: dict[str, Any] = {"limit": limit, "order_by": "-run_after", "state": list(states)}
         found = self._send("GET", f"/dags/{_part(dag_id)}/dagRuns", f"list runs of {dag_id}", params=query)
         return [_run(one) for one in found["dag_runs"]]
+
+    def newest_finished(self, dag_id: str) -> Run | None:
+        """The newest run of a DAG that succeeded or failed, None before the first."""
+        return next(iter(self.runs(dag_id, 1, RUN_FINISHED)), None)
 
     def run(self, dag_id: str, run_id: str) -> Run:
         """One run as it stands."""

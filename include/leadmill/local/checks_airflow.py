@@ -49,11 +49,8 @@ def latest_runs_succeeded() -> Iterator[Finding]:
     if not _answers():
         return
     with _client() as airflow:
-        newest: dict[str, Run] = {}
-        for run in airflow.runs("~", limit=100):
-            if run.finished:
-                newest.setdefault(run.dag_id, run)
-        failed = [run for run in newest.values() if run.state == "failed"]
+        newest = [run for dag_id in airflow.dag_ids() if (run := airflow.newest_finished(dag_id)) is not None]
+        failed = [run for run in newest if run.state == "failed"]
         for run in failed:
             yield _failure(airflow, run)
     if not failed:

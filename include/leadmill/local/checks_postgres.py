@@ -1,4 +1,4 @@
-"""The doctor's checks of the databases: Postgres, roles, migrations, the warehouse, blocked windows."""
+"""The doctor's checks of the databases: Postgres, roles, migrations, the warehouse."""
 
 from collections.abc import Iterator
 
@@ -33,7 +33,7 @@ def postgres_answers() -> Iterator[Finding]:
 
 
 def roles_there() -> Iterator[Finding]:
-    url = _database_url()
+    url = database_url()
     if url is None:
         return
     with psycopg.connect(url, connect_timeout=5) as connection:
@@ -47,7 +47,7 @@ def roles_there() -> Iterator[Finding]:
 
 
 def migrations_at_head() -> Iterator[Finding]:
-    if _database_url() is None:
+    if database_url() is None:
         return
     from leadmill.storage import migrate
 
@@ -59,7 +59,7 @@ def migrations_at_head() -> Iterator[Finding]:
 
 
 def warehouse_reachable() -> Iterator[Finding]:
-    if _database_url() is None:
+    if database_url() is None:
         return
     url = stack.environment()["AIRFLOW_CONN_WAREHOUSE"]
     try:
@@ -70,26 +70,7 @@ def warehouse_reachable() -> Iterator[Finding]:
         yield Finding("Warehouse", "wrong", found, "Mend AIRFLOW_CONN_WAREHOUSE or start that server; runs then go on.")
 
 
-def blocked_windows() -> Iterator[Finding]:
-    url = _database_url()
-    if url is None:
-        return
-    with psycopg.connect(url, connect_timeout=5) as connection:
-        known = connection.execute("SELECT to_regclass('ops.windows')").fetchone()
-        if known is None or known[0] is None:
-            return
-        rows = connection.execute(
-            "SELECT use_case, window_id, blocked_reason FROM ops.windows WHERE status = 'blocked' ORDER BY use_case"
-        ).fetchall()
-    for use_case, window, reason in rows:
-        remedy = (
-            f"See rejected.{use_case} for the rows. Mend the source, and the next run retries; or release it: trigger "
-            f"{use_case}_etl with 'release_window' and a reason."
-        )
-        yield Finding("Blocked window", "wrong", f"{use_case}, window {window}: {reason}", remedy)
-
-
-def _database_url() -> str | None:
+def database_url() -> str | None:
     """The URL of leadmill's database when it answers."""
     if not Server(stack.folder()).running():
         return None
@@ -106,5 +87,4 @@ POSTGRES_CHECKS: tuple[Check, ...] = (
     roles_there,
     migrations_at_head,
     warehouse_reachable,
-    blocked_windows,
 )

@@ -25,8 +25,10 @@ def examine() -> list[Finding]:
     from leadmill.local.checks_airflow import AIRFLOW_CHECKS
     from leadmill.local.checks_machine import MACHINE_CHECKS
     from leadmill.local.checks_postgres import POSTGRES_CHECKS
+    from leadmill.local.checks_windows import WINDOW_CHECKS
 
-    return [finding for check in (*MACHINE_CHECKS, *POSTGRES_CHECKS, *AIRFLOW_CHECKS) for finding in check()]
+    checks = (*MACHINE_CHECKS, *POSTGRES_CHECKS, *WINDOW_CHECKS, *AIRFLOW_CHECKS)
+    return [finding for check in checks for finding in check()]
 
 
 def something_wrong(findings: Iterable[Finding]) -> bool:

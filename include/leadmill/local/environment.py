@@ -20,6 +20,10 @@ QUIET = {
 }
 
 
+# In the shell of somebody who then works in another checkout, these would send its reset to this stack.
+NOT_SHARED = ("LEADMILL_HOME", "LEADMILL_STATE")
+
+
 def variables(home: Path, state: StateFolder, credentials: Credentials, ports: Ports) -> dict[str, str]:
     """All variables of the running stack; they contain secrets."""
 
@@ -54,4 +58,4 @@ def variables(home: Path, state: StateFolder, credentials: Credentials, ports: P
 def shared_with_people(all_variables: dict[str, str]) -> dict[str, str]:
     """Those that ``./leadmill env`` prints: what psql, the feast CLI, MLflow and REST clients need."""
     wanted = ("LEADMILL_", "AIRFLOW_URL", "AIRFLOW_USER", "AIRFLOW_PASSWORD", "AIRFLOW_CONN_", "MLFLOW_")
-    return {name: value for name, value in all_variables.items() if name.startswith(wanted)}
+    return {name: value for name, value in all_variables.items() if name.startswith(wanted) and name not in NOT_SHARED}

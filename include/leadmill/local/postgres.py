@@ -36,8 +36,11 @@ SERVER_SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%m %u@%d ",
-    # Values of failing statements may be customers' data: keep them out of the log.
+    # Failing statements may hold customers' values, as parameters, in their text or in the details of the error: keep
+    # them out of the log. Whoever sent the statement is told all of it.
     "log_parameter_max_length_on_error": "0",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
 }
 
 

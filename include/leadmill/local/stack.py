@@ -1,18 +1,20 @@
 """The local stack: Postgres and Airflow, started, stopped and thrown away. Its state is one folder."""
 
 import fcntl
-import shutil
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
 
 from leadmill import settings
 from leadmill.errors import LeadmillError
 from leadmill.local import credentials, ports, supervision
 from leadmill.local import environment as env
 from leadmill.local.postgres import Server
-from leadmill.local.state import NoState, StateFolder
+from leadmill.local.state import NoState, NotAStateFolder, StateFolder
 
 Progress = Callable[[str], None]
 HEALTHY_SECONDS = 180.0
@@ -45,22 +47,26 @@ def up(progress: Progress = _silent) -> dict[str, str]:
     from leadmill.storage import migrate
 
     state = folder()
-    state.create()
     with _exclusive(state, progress):
         before = ports.load(state.ports)
         progress("Starting PostgreSQL")
-        start_postgres()
-        if supervision.alive(state) and ports.load(state.ports) != before:
+        settings.apply(start_postgres())
+        running = supervision.alive(state)
+        if running and ports.load(state.ports) != before:
             progress("PostgreSQL has a new port: restarting Airflow")
+            running = False
+        if not running:
+            # A supervisor that was killed may have left components, which would hold the port and the schedule.
             supervision.stop(state)
+        # The scheduler comes after this: DAGs that are not paused would at once run on an older version's tables.
+        progress("Bringing leadmill's tables up to date")
+        migrate.upgrade()
         since = None
-        if not supervision.alive(state):
+        if not running:
             since = datetime.now(UTC)
             _start_airflow(state, progress)
         variables = environment()
         settings.apply(variables)
-        progress("Bringing leadmill's tables up to date")
-        migrate.upgrade()
         _wait_until_healthy(state, variables, progress, since)
     return variables
 
@@ -71,19 +77,23 @@ def down(progress: Progress = _silent) -> None:
     if not state.root.exists():
         return
     with _exclusive(state, progress):
-        progress("Stopping Airflow")
-        supervision.stop(state)
-        progress("Stopping PostgreSQL")
-        stop_postgres()
+        _stop_all(state, progress)
 
 
 def reset(progress: Progress = _silent) -> None:
-    """Stop everything and delete the state folder with its databases, logs and passwords."""
+    """Stop everything and delete the state folder with its databases, logs and passwords.
+
+    Raises NotAStateFolder where the folder is somebody else's.
+    """
     state = folder()
-    down(progress)
-    if state.root.exists():
+    if not state.root.exists():
+        return
+    if not state.deletable():
+        raise NotAStateFolder(state.root)
+    with _exclusive(state, progress):
+        _stop_all(state, progress)
         progress(f"Deleting {state.root}")
-        shutil.rmtree(state.root)
+        state.delete()
 
 
 def start_postgres() -> dict[str, str]:
@@ -109,9 +119,14 @@ def stop_postgres() -> None:
     Server(folder()).stop()
 
 
-def _start_airflow(state: StateFolder, progress: Progress) -> None:
-    # A supervisor that was killed may have left components, which would hold the port and the schedule.
+def _stop_all(state: StateFolder, progress: Progress) -> None:
+    progress("Stopping Airflow")
     supervision.stop(state)
+    progress("Stopping PostgreSQL")
+    stop_postgres()
+
+
+def _start_airflow(state: StateFolder, progress: Progress) -> None:
     chosen = ports.load(state.ports)
     assert chosen is not None
     port = ports.free_port(chosen.airflow)
@@ -153,11 +168,22 @@ def _wait_until_healthy(
 
 @contextmanager
 def _exclusive(state: StateFolder, progress: Progress) -> Iterator[None]:
-    """One ``up`` or ``down`` at a time per state folder."""
-    with state.lock.open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress("Another leadmill command is at work on this state: waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    """One ``up``, ``down`` or ``reset`` at a time per state folder, which is made where absent."""
+    while True:
+        with state.open_lock() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                progress("Another leadmill command is at work on this state: waiting for it")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            # A reset may have deleted the file while we waited for it; then it locks nothing any more.
+            if _is_at(lock, state.lock):
+                yield
+                return
+
+
+def _is_at(opened: TextIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(opened.fileno()), path.stat())
+    except FileNotFoundError:
+        return False

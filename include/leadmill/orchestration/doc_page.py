@@ -118,8 +118,14 @@ def _use(column: Column) -> str:
     if column.impute == "unknown":
         return "feature; missing is the level 'unknown'"
     if column.impute == "constant":
-        return f"feature; missing is {column.fill}{clipped}"
-    return f"feature; missing filled by {column.impute} (at cold start: {column.fill}){clipped}"
+        return f"feature; missing is {_fill(column)}{clipped}"
+    return f"feature; missing filled by {column.impute} (at cold start: {_fill(column)}){clipped}"
+
+
+def _fill(column: Column) -> str:
+    if isinstance(column.fill, bool):
+        return "yes" if column.fill else "no"
+    return f"{column.fill:g}" if isinstance(column.fill, float) else str(column.fill)
 
 
 def _rules(use_case: UseCase) -> Iterator[str]:

@@ -38,10 +38,8 @@ def etl(use_case: UseCase) -> DAG:
             with runtime.stage(use_case, "extract") as run_id:
                 found = run(use_case, run_id)
             if found.window is None or found.empty:
-                raise AirflowSkipException(
-                    f"An empty window: nothing new in the source ({found.read:,} rows seen again)."
-                )
-            log.info("Read %s rows, %s of them new.", f"{found.read:,}", f"{found.new:,}")
+                raise AirflowSkipException(f"An empty window: nothing new in the source. {found.describe()}")
+            log.info("%s", found.describe())
             return found.window.address
 
         @task(task_display_name="Check the raw rows")

@@ -4,7 +4,8 @@ import logging
 from dataclasses import asdict
 from typing import Any
 
-from airflow.sdk import DAG, dag, task
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, dag, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from leadmill.orchestration import assets, runtime
 from leadmill.spec import UseCase
@@ -15,12 +16,13 @@ log = logging.getLogger(__name__)
 def score(use_case: UseCase) -> DAG:
     """Score every entity whose features or champion changed, in mapped chunks, and publish in one transaction.
 
-    Starts by itself after new features and after a promotion. Readers of the scores table see the old scores or the
-    new ones, never a mixture.
+    Starts by itself after new features and after a promotion, and hourly in any case: events only wake it up, and a
+    lead grows stale without any. Readers of the scores table see the old scores or the new ones, never a mixture.
     """
+    hourly = CronTriggerTimetable("15 * * * *", timezone="UTC", run_immediately=False)
 
     @dag(
-        schedule=(assets.features(use_case) | assets.model(use_case)),
+        schedule=AssetOrTimeSchedule(timetable=hourly, assets=assets.features(use_case) | assets.model(use_case)),
         **runtime.dag_arguments(use_case, "score", "scoring", score, retries=2),
     )
     def build() -> None:
@@ -42,10 +44,14 @@ def score(use_case: UseCase) -> DAG:
 
         @task(task_display_name="Publish the scores", outlets=[assets.scores(use_case)])
         def publish(counts: list[int]) -> str:
+            from leadmill.errors import ScoresOutdated
             from leadmill.scoring.publish import publish_scores as run
 
             with runtime.stage(use_case, "publish_scores") as run_id:
-                summary = run(use_case, run_id)
+                try:
+                    summary = run(use_case, run_id, sum(counts))
+                except ScoresOutdated as error:
+                    raise AirflowSkipException(str(error)) from error
             log.info("%s", summary)
             return str(summary)
 

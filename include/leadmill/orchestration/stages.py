@@ -72,9 +72,8 @@ def score(use_case: UseCase, run_id: str) -> str:
     from leadmill.scoring.batch import plan, score_chunk
     from leadmill.scoring.publish import publish_scores
 
-    for chunk in plan(use_case, run_id):
-        score_chunk(use_case, run_id, chunk)
-    return str(publish_scores(use_case, run_id))
+    rows = sum(score_chunk(use_case, run_id, chunk) for chunk in plan(use_case, run_id))
+    return str(publish_scores(use_case, run_id, rows))
 
 
 STAGES: dict[str, Stage] = {

@@ -55,7 +55,8 @@ def train(use_case: UseCase) -> DAG:
 
             with runtime.stage(use_case, "gate") as run_id:
                 verdict = run(use_case, mlflow_run, run_id)
-            log.info("%s", verdict)
+            word = "passed" if verdict.passed else "refused"
+            log.info("Version %s (%s) %s: %s", verdict.version, verdict.candidate, word, "; ".join(verdict.reasons))
             if not verdict.passed:
                 raise AirflowSkipException(f"Refused: {'; '.join(verdict.reasons)}. The champion stays.")
             return mlflow_run

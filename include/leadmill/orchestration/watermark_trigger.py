@@ -9,13 +9,14 @@ from typing import Any
 from airflow.sdk import BaseHook
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from leadmill import settings
 from leadmill.extract.watch import unread_watermark
 from leadmill.spec import load_use_case
 
 log = logging.getLogger(__name__)
 # Without a pause, a burst of commits makes many events of which one run consumes only one.
 _QUIET_SECONDS = 2.0
+# A source that never rests must wake us too.
+_MOST_WAITS = 5
 
 
 class WatermarkTrigger(BaseEventTrigger):
@@ -44,15 +45,17 @@ class WatermarkTrigger(BaseEventTrigger):
             await asyncio.sleep(self.poll_seconds)
 
     async def _settled(self) -> datetime | None:
-        """The unread watermark once it has stopped moving for a moment, or None."""
+        """The unread watermark once it has stopped moving for a moment, or has moved for too long; or None."""
         use_case = load_use_case(self.use_case)
-        variable = f"AIRFLOW_CONN_{use_case.source.connection.upper()}"
+        # Asked for each time, and never put into the environment: there it would hide a password changed since.
         connection = await BaseHook.aget_connection(use_case.source.connection)
-        settings.apply({variable: connection.get_uri()})
-        newest = await asyncio.to_thread(unread_watermark, use_case)
-        while newest is not None:
+        url = connection.get_uri()
+        newest = await asyncio.to_thread(unread_watermark, use_case, url)
+        for _ in range(_MOST_WAITS):
+            if newest is None:
+                break
             await asyncio.sleep(_QUIET_SECONDS)
-            again = await asyncio.to_thread(unread_watermark, use_case)
+            again = await asyncio.to_thread(unread_watermark, use_case, url)
             if again == newest:
                 break
             newest = again

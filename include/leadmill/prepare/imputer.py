@@ -93,17 +93,17 @@ def _fit_column(known: "pd.DataFrame", column: Column, columns: Sequence[Column]
     others = [other for other in columns if other.name != column.name]
     numeric = column.type in ("int", "float", "ordered")
     target = values.astype(float) if numeric else values.astype(str)
-    return make_pipeline(_encoder(others), _estimator(column, numeric)).fit(
+    return make_pipeline(_encoder(others), _estimator(column, numeric, len(known))).fit(
         _predictors(known, columns, column.name), target
     )
 
 
-def _estimator(column: Column, numeric: bool) -> Any:
+def _estimator(column: Column, numeric: bool, rows: int) -> Any:
     if column.impute == "knn":
         from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
         neighbours = KNeighborsRegressor if numeric else KNeighborsClassifier
-        return neighbours(n_neighbors=_NEIGHBOURS, weights="distance", algorithm="brute")
+        return neighbours(n_neighbors=min(_NEIGHBOURS, rows), weights="distance", algorithm="brute")
     if column.impute == "tree":
         from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 

@@ -46,7 +46,8 @@ def fill_in_slices(
                 versions.append(fitted)
                 result.fitted.append(fitted)
                 continue
-        end = _end_of_ties(times, min(position + max(short, 1), len(frame)))
+        step = short if short > 0 else use_case.imputation.first
+        end = _end_of_ties(times, min(position + step, len(frame)))
         result.parts.extend(_fill(use_case, frame.iloc[position:end], versions))
         position = end
     return result
@@ -55,14 +56,14 @@ def fill_in_slices(
 def _fit_before(
     use_case: UseCase, frame: "pd.DataFrame", position: int, counted: int, newest: Imputer | None, history: History
 ) -> Imputer | None:
-    """The next imputer, fitted on the rows before the one at ``position``; None where there are none."""
+    """The next imputer, fitted on the rows before the one at ``position``; None where late rows leave too few."""
     import pandas as pd
 
     start = frame["event_timestamp"].iloc[position]
     names = ["event_timestamp", *(column.name for column in use_case.feature_columns)]
     earlier = frame.iloc[:position]
     donors = pd.concat([history(start), earlier.loc[earlier["event_timestamp"] < start, names]])
-    if donors.empty:
+    if len(donors) < use_case.imputation.first:
         return None
     donors = donors.sort_values("event_timestamp", kind="stable")
     through = donors["event_timestamp"].max().to_pydatetime()

@@ -219,7 +219,7 @@ def _stop_or_release(use_case: UseCase, window: Window, checked: Checked, releas
     )
     if release is None:
         block(use_case, window, reason)
-        raise WindowBlocked(use_case.name, window.window_id, [reason])
+        raise WindowBlocked(use_case.name, window.window_id, [reason], releasable=True)
     with engine().begin() as connection:
         connection.execute(
             text(

@@ -84,5 +84,5 @@ def _column_rules(column: Column) -> list[Rule]:
 
 def _bound(column: Column) -> list[str]:
     unit = f" {column.unit}" if column.unit else ""
-    low = [f"at least {column.min:g}{unit}"] if column.min is not None else []
-    return low + ([f"at most {column.max:g}{unit}"] if column.max is not None else [])
+    low = [f"at least {column.min:,.10g}{unit}"] if column.min is not None else []
+    return low + ([f"at most {column.max:,.10g}{unit}"] if column.max is not None else [])

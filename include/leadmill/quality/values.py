@@ -8,7 +8,7 @@ from leadmill.columns import OTHER_LEVEL, Column, slug
 from leadmill.storage.literals import literal
 
 NUMBER_PATTERN = r"^[+-]?([0-9]{1,15}([.][0-9]{0,15})?|[.][0-9]{1,15})([eE][+-]?[0-9]{1,2})?$"
-WHOLE_PATTERN = r"^[+-]?[0-9]{1,15}([.]0*)?$"
+WHOLE_PATTERN = r"^[+-]?[0-9]{1,15}([.]0{0,15})?$"
 TRUE_WORDS = ("yes", "true", "t", "y", "1", "1.0")
 FALSE_WORDS = ("no", "false", "f", "n", "0", "0.0")
 MAX_LENGTH = 1000
@@ -20,15 +20,21 @@ def given(column: Column) -> str:
 
 
 def given_name(name: str, missing: tuple[str, ...] = ()) -> str:
+    """As :func:`given`, for a column of that name; markers count in any case of letters."""
     trimmed = f"btrim({name})"
-    for marker in sorted({marker.lower() for marker in missing}):
-        trimmed = f"CASE WHEN lower({trimmed}) = {literal(marker)} THEN NULL ELSE {trimmed} END" if marker else trimmed
-    return f"NULLIF({trimmed}, '')"
+    markers = ", ".join(literal(marker) for marker in sorted({"", *(marker.lower() for marker in missing)}))
+    return f"CASE WHEN lower({trimmed}) IN ({markers}) THEN NULL ELSE {trimmed} END"
 
 
 def canonical(column: Column) -> str:
-    """The slug of the value, as :func:`leadmill.columns.slug` makes it, or NULL."""
-    return f"NULLIF(btrim(regexp_replace(lower({given(column)}), '[^a-z0-9]+', '_', 'g'), '_'), '')"
+    """The slug of the value as :func:`leadmill.columns.slug` makes it, or NULL.
+
+    A value of another script than Latin, of which no slug is left, is the level 'other'; mere signs are missing.
+    """
+    value = given(column)
+    slugged = f"NULLIF(btrim(regexp_replace(lower({value}), '[^a-z0-9]+', '_', 'g'), '_'), '')"
+    foreign = f"CASE WHEN {value} ~ {literal('[[:alpha:]]')} THEN {literal(OTHER_LEVEL)} END"
+    return f"coalesce({slugged}, {foreign})"
 
 
 def number(column: Column) -> str:

@@ -1,41 +1,61 @@
 """First task of a training: the rows, fixed in an MLflow run."""
 
+import logging
+
+import pandas as pd
+
 from leadmill.features.history import training_frame
 from leadmill.registry import store
-from leadmill.registry.dataset import check_enough, fingerprint, store_frame
+from leadmill.registry.dataset import check_enough, fingerprint, lowered_minima, store_frame
 from leadmill.spec import UseCase
 from leadmill.training.data import LABEL
 
+log = logging.getLogger(__name__)
+
 _RUN_KEY = f"{store.TAG}run_key"
+# The tag that is set last: a run that has it holds its whole frame.
+_COMPLETE = "fingerprint"
 
 
 def begin_training(use_case: UseCase, run_key: str, reason: str) -> str:
     """The MLflow run that holds the training frame; its id is what the later tasks pass on.
 
-    ``run_key`` is the Airflow run: the same key finds the same MLflow run again and stores the frame anew. Raises
-    NotEnoughData, before anything is stored, when the frame is smaller than the spec's gate asks for.
+    ``run_key`` is the Airflow run: the same key finds the same MLflow run again, and a frame that it holds stays, for
+    a version may have learned from it. Raises NotEnoughData, before anything is stored, when the frame is smaller than
+    the spec's gate asks for; a gate that asks for less than usual is warned of.
     """
+    for lowered in lowered_minima(use_case):
+        log.warning("%s", lowered)
+    run_id = find_run(use_case, run_key)
+    if run_id and store.tag(run_id, _COMPLETE):
+        return run_id
     frame = training_frame(use_case)
     check_enough(use_case, frame)
-    run_id = find_run(use_case, run_key) or _create(use_case, run_key)
+    run_id = run_id or _create(use_case, run_key)
+    _fill(use_case, run_id, frame, reason)
+    return run_id
+
+
+@store.ends_failed
+def _fill(use_case: UseCase, run_id: str, frame: pd.DataFrame, reason: str) -> None:
     store_frame(run_id, frame)
     store.set_tags(
         run_id,
         reason=reason,
         rows=len(frame),
         positives=int(frame[LABEL].sum()),
-        fingerprint=fingerprint(frame),
         spec_version=use_case.version,
     )
-    return run_id
+    store.set_tags(run_id, **{_COMPLETE: fingerprint(frame)})
 
 
 def find_run(use_case: UseCase, run_key: str) -> str | None:
     """Id of the MLflow run that belongs to an Airflow run, or None."""
+    experiment = store.find_experiment(use_case)
+    if experiment is None:
+        return None
     quoted = run_key.replace("'", "\\'")
-    found = store.client().search_runs(
-        [store.experiment_id(use_case)], f"tags.`{_RUN_KEY}` = '{quoted}'", max_results=1
-    )
+    found = store.client().search_runs([experiment], f"tags.`{_RUN_KEY}` = '{quoted}'", max_results=1)
     return str(found[0].info.run_id) if found else None
 
 

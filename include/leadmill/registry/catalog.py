@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from leadmill.errors import UnknownVersion
 from leadmill.registry import ledger, store
 from leadmill.registry.champion import champion_version
 from leadmill.registry.ledger import Decision, ModelRow
@@ -53,9 +52,7 @@ def list_models(use_case: UseCase) -> list[ListedModel]:
 
 def show_model(use_case: UseCase, version: str) -> ShownModel:
     """One version. Raises UnknownVersion."""
-    row = ledger.model(use_case.name, version)
-    if row is None:
-        raise UnknownVersion(use_case.name, version, [known.version for known in ledger.models(use_case.name)])
+    row = ledger.known_model(use_case.name, version)
     decided = tuple(item for item in ledger.decisions(use_case.name) if item.version == version)
     return ShownModel(row, champion_version(use_case) == version, decided)
 

@@ -77,6 +77,15 @@ def _load(use_case: str, version: str, uri: str) -> Champion:
     )
 
 
+def proved_pipeline(use_case: UseCase, version: str) -> Pipeline:
+    """The pipeline of a registered version, promoted or not: it loads and it fits the features.
+
+    Raises UnknownVersion and ModelContractBroken.
+    """
+    check_contract(use_case, version, inputs_from(ledger.known_model(use_case.name, version).inputs))
+    return load_pipeline(use_case.name, version)
+
+
 def load_pipeline(use_case: str, version: str) -> Pipeline:
     """The pipeline of a registered version, by our own list of trusted types and not the artifact's."""
     import mlflow.artifacts

@@ -10,7 +10,7 @@ import pandas as pd
 
 from leadmill.errors import NotEnoughData
 from leadmill.registry import store
-from leadmill.spec import UseCase
+from leadmill.spec import Gate, UseCase
 from leadmill.training.data import LABEL, Rows, rows_of
 from leadmill.training.inputs import ModelInput, model_inputs
 from leadmill.training.split import Split, temporal_holdout
@@ -38,6 +38,19 @@ def check_enough(use_case: UseCase, frame: pd.DataFrame) -> None:
         raise NotEnoughData(use_case.name, "positive rows", positives, use_case.gate.min_positives, "min_positives")
 
 
+def lowered_minima(use_case: UseCase) -> tuple[str, ...]:
+    """One sentence for each minimum of the spec's gate that is below the usual one."""
+    usual = Gate()
+    return tuple(
+        f"gate.{name} of '{use_case.name}' is {asked:,}, below the usual {least:,}: its figures are less certain"
+        for name, asked, least in (
+            ("min_rows", use_case.gate.min_rows, usual.min_rows),
+            ("min_positives", use_case.gate.min_positives, usual.min_positives),
+        )
+        if asked < least
+    )
+
+
 def fingerprint(frame: pd.DataFrame) -> str:
     """SHA-256 over columns and rows, whatever the rows' order."""
     hashed = np.sort(pd.util.hash_pandas_object(frame, index=False).to_numpy())
@@ -52,10 +65,15 @@ def store_frame(run_id: str, frame: pd.DataFrame) -> None:
         store.client().log_artifact(run_id, str(file), FOLDER)
 
 
+def stored_frame(run_id: str) -> pd.DataFrame:
+    """The frame of the run, whole."""
+    with tempfile.TemporaryDirectory() as folder:
+        return pd.read_parquet(store.client().download_artifacts(run_id, f"{FOLDER}/{FILE}", folder))
+
+
 def training_set(use_case: UseCase, run_id: str) -> TrainingSet:
     """The run's rows, split anew; the split is a function of the rows. Raises NotTrainable."""
-    with tempfile.TemporaryDirectory() as folder:
-        frame = pd.read_parquet(store.client().download_artifacts(run_id, f"{FOLDER}/{FILE}", folder))
+    frame = stored_frame(run_id)
     inputs = model_inputs(use_case)
     split = temporal_holdout(use_case, frame)
     rows = rows_of(use_case, frame, inputs)

@@ -34,6 +34,7 @@ class Evaluation:
     leak_alarm: str | None
 
 
+@store.ends_failed
 def evaluate(use_case: UseCase, run_id: str) -> Evaluation:
     """Judge what ``fit`` stored, choose by the cross-validated metric of the spec, register the choice.
 

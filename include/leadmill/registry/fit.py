@@ -17,6 +17,7 @@ from leadmill.training.results import CrossValidation
 _FOLDER = "candidates"
 
 
+@store.ends_failed
 def fit(use_case: UseCase, run_id: str) -> list[CrossValidation]:
     """Cross-validate and fit each candidate of the spec on the run's training rows, simple to complex.
 

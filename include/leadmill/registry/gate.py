@@ -2,12 +2,15 @@
 
 from dataclasses import asdict
 
+import numpy as np
+from numpy.typing import NDArray
+
 from leadmill.clock import source_now
 from leadmill.errors import ModelContractBroken
 from leadmill.registry import documents, ledger, rules, store
 from leadmill.registry.champion import champion_version, load_version
 from leadmill.registry.contract import check_contract
-from leadmill.registry.dataset import TrainingSet, training_set
+from leadmill.registry.dataset import TrainingSet, lowered_minima, stored_frame, training_set
 from leadmill.registry.documents import Verdict
 from leadmill.registry.fit import fitted
 from leadmill.registry.rules import Rule
@@ -15,8 +18,10 @@ from leadmill.spec import UseCase
 from leadmill.storage.database import engine
 from leadmill.training.inputs import model_frame
 from leadmill.training.predict import probabilities
+from leadmill.training.split import temporal_holdout
 
 
+@store.ends_failed
 def gate(use_case: UseCase, run_id: str, actor: str) -> Verdict:
     """Judge the run's version; a refusal is a row in ``ops.promotions`` at once, a pass becomes one by ``promote``.
 
@@ -35,7 +40,7 @@ def gate(use_case: UseCase, run_id: str, actor: str) -> Verdict:
         candidate=candidate,
         champion_before=before,
         reasons=tuple(broken or [rule.sentence for rule in asked]),
-        alarms=() if alarm in (None, "none") else (str(alarm),),
+        alarms=(*(() if alarm in (None, "none") else (str(alarm),)), *lowered_minima(use_case)),
         figures={rule.name: {"holds": rule.holds, **rule.figures} for rule in asked},
     )
     store.write_json(run_id, documents.VERDICT, asdict(verdict))
@@ -44,6 +49,7 @@ def gate(use_case: UseCase, run_id: str, actor: str) -> Verdict:
         refusal = decision(use_case, run_id, "refused", verdict, actor)
         with engine().begin() as connection:
             ledger.record_decision(connection, use_case.name, f"gate:{run_id}", refusal)
+    store.client().set_terminated(run_id)
     return verdict
 
 
@@ -84,13 +90,30 @@ def _fits(use_case: UseCase, version: str, rows: TrainingSet) -> Rule:
 
 
 def _against_champion(use_case: UseCase, run_id: str, candidate: str, before: str, rows: TrainingSet) -> Rule:
-    """The holdout is the newest data, so the champion, fitted earlier on older rows, has not learned from it."""
+    """On the holdout rows of those entities from which the champion has not learned; too few of them refuse."""
     try:
         champion = load_version(use_case, before)
     except ModelContractBroken as error:
         # It cannot serve the features as they are now, so there is nothing to be worse than.
         return Rule("not_worse_than_champion", True, str(error), {"champion_version": before, "compared": False})
-    x = model_frame(rows.frame.iloc[rows.split.holdout], champion.inputs)
-    theirs = probabilities(champion.model, x)
-    ours = probabilities(fitted(run_id, candidate), rows.holdout.x)
-    return rules.not_worse_than_champion(use_case, rows.holdout, before, ours, theirs)
+    unknown = _unknown_to(use_case, before, rows)
+    holdout = rows.holdout.take(unknown)
+    enough = rules.enough_to_judge(use_case, holdout)
+    if not enough.holds:
+        sentence = (
+            f"champion {before} has learned from the entities of all but {len(holdout):,} of the {len(rows.holdout):,} "
+            f"holdout rows, too few to compare on: {enough.figures['positives']:,} of them are positive, asked: "
+            f"{enough.figures['least_rows']:,} with {enough.figures['least_positives']:,}"
+        )
+        figures = {**enough.figures, "champion_version": before, "compared": False}
+        return Rule("not_worse_than_champion", False, sentence, figures)
+    theirs = probabilities(champion.model, model_frame(rows.frame.iloc[rows.split.holdout[unknown]], champion.inputs))
+    ours = probabilities(fitted(run_id, candidate), holdout.x)
+    return rules.not_worse_than_champion(use_case, holdout, before, ours, theirs)
+
+
+def _unknown_to(use_case: UseCase, version: str, rows: TrainingSet) -> NDArray[np.int64]:
+    """Positions among the holdout rows whose entity is in no row that taught ``version``."""
+    taught, key = stored_frame(ledger.known_model(use_case.name, version).mlflow_run_id), use_case.entity.key
+    learned = taught[key].iloc[temporal_holdout(use_case, taught).train]
+    return np.flatnonzero(~rows.frame[key].iloc[rows.split.holdout].isin(learned))

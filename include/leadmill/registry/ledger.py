@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from leadmill.errors import UnknownVersion
 from leadmill.registry.bands import Frozen
 from leadmill.storage.database import engine
 
@@ -83,6 +84,15 @@ def models(use_case: str) -> list[ModelRow]:
 def model(use_case: str, version: str) -> ModelRow | None:
     """One version, or None."""
     return next((row for row in models(use_case) if row.version == version), None)
+
+
+def known_model(use_case: str, version: str) -> ModelRow:
+    """One version. Raises UnknownVersion."""
+    known = models(use_case)
+    for row in known:
+        if row.version == version:
+            return row
+    raise UnknownVersion(use_case, version, [row.version for row in known])
 
 
 def freeze(connection: Connection, use_case: str, version: str, cuts: Frozen, at: datetime) -> None:

@@ -61,7 +61,7 @@ def knows_more_than_base_rate(train: Rows, holdout: Rows, held: Holdout) -> Rule
 
 
 def not_worse_than_champion(use_case: UseCase, holdout: Rows, version: str, challenger: Array, champion: Array) -> Rule:
-    """The paired 95 % interval of the gain lies above ``-gate.non_inferior_by`` on the same holdout rows."""
+    """The paired 95 % interval of the gain lies above ``-gate.non_inferior_by`` on these rows for both."""
     metric, margin = use_case.model.metric, use_case.gate.non_inferior_by
     threshold = holdout.base_rate
     ours, theirs = (Predictions(holdout.y, probability, threshold) for probability in (challenger, champion))
@@ -69,9 +69,10 @@ def not_worse_than_champion(use_case: UseCase, holdout: Rows, version: str, chal
     return Rule(
         "not_worse_than_champion",
         bool(gain.low >= -margin),
-        f"{metric} better by {gain.value:+.4f} ({gain.low:+.4f} to {gain.high:+.4f}) than champion {version}, "
-        f"asked is no less than {-margin:+.4f}",
+        f"{metric} better by {gain.value:+.4f} ({gain.low:+.4f} to {gain.high:+.4f}) than champion {version} on "
+        f"{len(holdout):,} rows that it has not learned from, asked is no less than {-margin:+.4f}",
         {
+            "rows": len(holdout),
             "metric": metric,
             "gain": asdict(gain),
             "challenger": point(ours, holdout.weight),

@@ -2,12 +2,13 @@
 
 import json
 import tempfile
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from leadmill import settings
+from leadmill.errors import PromotionRefused
 from leadmill.spec import UseCase
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ CHAMPION = "champion"
 # MLflow reads these when it is imported.
 _QUIET = {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 TAG = "leadmill."
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 def client() -> "MlflowClient":
@@ -42,12 +46,34 @@ def _client(uri: str) -> "MlflowClient":
 
 def experiment_id(use_case: UseCase) -> str:
     """The experiment of that use case, made where absent, with its artifacts below ``settings.mlflow_artifacts``."""
-    found = client().get_experiment_by_name(use_case.name)
+    found = find_experiment(use_case)
     if found is not None:
-        return str(found.experiment_id)
+        return found
     folder = settings.current().mlflow_artifacts.absolute() / use_case.name
     folder.mkdir(parents=True, exist_ok=True)
     return str(client().create_experiment(use_case.name, artifact_location=folder.as_uri()))
+
+
+def find_experiment(use_case: UseCase) -> str | None:
+    """Id of the experiment of that use case, or None where nothing was trained yet."""
+    found = client().get_experiment_by_name(use_case.name)
+    return None if found is None else str(found.experiment_id)
+
+
+def ends_failed(stage: Callable[Concatenate[UseCase, str, _P], _R]) -> Callable[Concatenate[UseCase, str, _P], _R]:
+    """A stage of the run it names second, so that the run ends FAILED when it raises; a refusal is no failure."""
+
+    @wraps(stage)
+    def wrapped(use_case: UseCase, run_id: str, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return stage(use_case, run_id, *args, **kwargs)
+        except PromotionRefused:
+            raise
+        except Exception:
+            client().set_terminated(run_id, "FAILED")
+            raise
+
+    return wrapped
 
 
 def write_json(run_id: str, name: str, content: Any) -> None:

@@ -83,8 +83,12 @@ def score_chunk(use_case: UseCase, run_id: str, chunk: Chunk) -> int:
     return len(scored)
 
 
-def _due(use_case: UseCase, version: str = ":version", population: str = ":population") -> str:
-    """Latest features of the population that have no score yet, or one by another version or of older features."""
+def due(use_case: UseCase, version: str = ":version", population: str = ":population") -> str:
+    """SQL: the latest features of the entities to be scored. Nobody else says who is due.
+
+    Those of the population without a score, or with one by another version than ``version``, of other features, or
+    made before these features were written. ``version`` and ``population`` are the placeholders of bound values.
+    """
     key = use_case.entity.key
     return (
         f"SELECT f.* FROM {names.latest_view(use_case)} AS f "
@@ -96,11 +100,19 @@ def _due(use_case: UseCase, version: str = ":version", population: str = ":popul
     )
 
 
+def count_due(use_case: UseCase, version: str) -> int:
+    """How many entities wait for a score by that version."""
+    values = {"version": version, "population": use_case.score.population}
+    with engine().connect() as connection:
+        count: int = connection.execute(text(f"SELECT count(*) FROM ({due(use_case)}) AS due"), values).scalar_one()
+    return count
+
+
 def _parts(use_case: UseCase) -> str:
     """Last key and number of rows of each chunk, in the order of the keys."""
     key = use_case.entity.key
     return (
-        f"WITH due AS ({_due(use_case)}), "
+        f"WITH due AS ({due(use_case)}), "
         f"sized AS (SELECT {key}, row_number() OVER (ORDER BY {key}) - 1 AS n, count(*) OVER () AS total FROM due), "
         "parted AS (SELECT *, n / greatest(:rows, ceil(total / CAST(:most AS numeric)))::bigint AS part FROM sized) "
         f"SELECT max({key}) AS last, count(*) AS rows FROM parted GROUP BY part ORDER BY part"
@@ -110,6 +122,6 @@ def _parts(use_case: UseCase) -> str:
 def _features(use_case: UseCase) -> str:
     key, kind = use_case.entity.key, use_case.entity.sql_type
     return (
-        f"SELECT * FROM ({_due(use_case, '$1', '$2')}) AS d "
+        f"SELECT * FROM ({due(use_case, '$1', '$2')}) AS d "
         f"WHERE ($3 = '' OR d.{key} > nullif($3, '')::{kind}) AND ($4 = '' OR d.{key} <= nullif($4, '')::{kind})"
     )

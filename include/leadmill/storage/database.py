@@ -13,7 +13,10 @@ from leadmill import settings
 
 @cache
 def _engine(url: str) -> Engine:
-    return create_engine(make_url(url).set(drivername="postgresql+psycopg2"), pool_pre_ping=True, pool_size=4)
+    # Parameters may be customers' values or model files: no error message shows them.
+    return create_engine(
+        make_url(url).set(drivername="postgresql+psycopg2"), pool_pre_ping=True, pool_size=4, hide_parameters=True
+    )
 
 
 def engine() -> Engine:
@@ -23,7 +26,7 @@ def engine() -> Engine:
 
 def copy_connection() -> psycopg.Connection:
     """A psycopg 3 connection to leadmill's database, for COPY; the caller closes it."""
-    return psycopg.connect(settings.current().database_url)
+    return psycopg.connect(settings.current().database_url, client_encoding="utf8")
 
 
 @contextmanager

@@ -39,10 +39,10 @@ def leak_alarm(use_case: UseCase, found: Sequence[CrossValidation]) -> str | Non
     limit = use_case.model.leak_alarm
     for result in found:
         reached = result.metrics["roc_auc"].mean
-        if reached > limit:
+        if reached >= limit:
             return (
-                f"{result.candidate} reaches a cross-validated ROC AUC of {reached:.3f}, above model.leak_alarm "
-                f"({limit:g}): an input probably knows the outcome"
+                f"{result.candidate} reaches a cross-validated ROC AUC of {reached:.3f}, at or above "
+                f"model.leak_alarm ({limit:g}): an input probably knows the outcome"
             )
     return None
 

@@ -25,6 +25,17 @@ def test_each_url_leads_to_its_database(postgres: dict[str, str], variable: str,
     assert _query(postgres[variable], "SELECT current_user, current_database()") == (role, database)
 
 
+def test_values_of_failing_statements_are_not_logged(postgres: dict[str, str]) -> None:
+    with psycopg.connect(postgres["LEADMILL_DATABASE_URL"]) as connection:
+        connection.execute("CREATE TEMP TABLE people (id int UNIQUE, mail text)")
+        with pytest.raises(psycopg.errors.UniqueViolation, match="already exists"):
+            connection.execute("INSERT INTO people VALUES (77123, 'ann@secret.example'), (77123, '')")
+    log = stack.folder().database_log.read_text()
+    assert "duplicate key" in log
+    assert "secret.example" not in log
+    assert "77123" not in log
+
+
 def test_the_source_reads_what_the_loader_makes_later_and_writes_nothing(postgres: dict[str, str]) -> None:
     with psycopg.connect(postgres["LEADMILL_WAREHOUSE_URL"], autocommit=True) as loader:
         loader.execute("CREATE SCHEMA crm")

@@ -180,3 +180,12 @@ def test_fitting_again_on_the_same_rows_gives_the_same_values(imputer: Imputer) 
     again = fit(1, donors(), COLUMNS, NOW)
     rows = pd.concat([empty_row(visits=float(n), city="delhi") for n in range(12)], ignore_index=True)
     pd.testing.assert_frame_equal(again.fill(rows, COLUMNS), imputer.fill(rows, COLUMNS))
+
+
+@pytest.mark.parametrize("known", [1, 10])
+def test_few_donors_that_know_a_column_are_enough(known: int) -> None:
+    frame = donors()
+    frame.loc[frame.index[known:], ["pages", "mood", "topic"]] = None
+    filled = fit(1, frame, COLUMNS, NOW).fill(empty_row(visits=3), COLUMNS)
+    assert 0 <= filled["pages"].iloc[0] <= 40
+    assert filled["topic"].iloc[0] in ("art", "law")

@@ -119,9 +119,9 @@ def test_donors_are_capped_but_fits_stay_rare(use_case: UseCase) -> None:
 
     def history(until: datetime) -> pd.DataFrame:
         calls.append(until)
-        return typed_rows([float(n) for n in range(-400, 0)])
+        return typed_rows([float(n) for n in range(-600, 0)])
 
-    stored = (Imputer(1, minutes(-500), 20_000, {}),)
+    stored = (Imputer(1, minutes(-700), 20_000, {}),)
     filling = fill_in_slices(use_case, typed_rows([float(n) for n in range(50)]), stored, 1_000_000, history)
     assert [(i.version, i.rows) for i in filling.fitted] == [(2, 1_000_000)]
     assert len(calls) == 1
@@ -129,9 +129,13 @@ def test_donors_are_capped_but_fits_stay_rare(use_case: UseCase) -> None:
 
 
 def test_growth_decides_when_to_fit_again(use_case: UseCase) -> None:
-    stored = (Imputer(1, minutes(-1), 500, {}),)
-    assert fill(use_case, typed_rows([float(n) for n in range(10)]), stored, before=989).fitted == []
-    assert len(fill(use_case, typed_rows([float(n) for n in range(12)]), stored, before=989).fitted) == 1
+    stored = (Imputer(1, minutes(-1_000), 500, {}),)
+
+    def fitted(rows: int) -> int:
+        frame, history = typed_rows([float(n) for n in range(rows)]), typed_rows([float(n) for n in range(-989, 0)])
+        return len(fill_in_slices(use_case, frame, stored, 989, lambda _: history).fitted)
+
+    assert (fitted(10), fitted(12)) == (0, 1)
 
 
 def test_every_row_comes_out_once(use_case: UseCase) -> None:
@@ -154,3 +158,18 @@ def test_rows_to_come_change_nothing_of_what_was_filled() -> None:
     pd.testing.assert_frame_equal(first.loc[:699], second.loc[:699])
     assert first.loc[0, "imputer_version"] == 0
     assert first.loc[699, "imputer_version"] == 1
+
+
+def test_too_few_donors_before_a_late_row_fit_nothing(use_case: UseCase) -> None:
+    newest = Imputer(1, minutes(9_000), 4_000, {})
+    asked = []
+
+    def three_older(until: datetime) -> pd.DataFrame:
+        asked.append(until)
+        names = ["event_timestamp", *(column.name for column in use_case.feature_columns)]
+        return typed_rows([0, 1, 2])[names]
+
+    filling = fill_in_slices(use_case, typed_rows([5 + n for n in range(40)]), [newest], 8_000, three_older)
+    assert filling.fitted == []
+    assert set(versions(filling).values()) == {0}
+    assert len(asked) == 1

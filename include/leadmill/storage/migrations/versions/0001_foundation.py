@@ -84,8 +84,6 @@ CREATE TABLE ops.runs (
     stage          text NOT NULL,
     started_at     timestamptz NOT NULL,
     seconds        double precision NOT NULL,
-    rows           bigint,
-    detail         jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (run_id, use_case, stage)
 );
 """
@@ -154,13 +152,11 @@ COMMENTS = {
     "ops.runs": (
         "What each stage cost",
         {
-            "run_id": "Airflow run, or cli/<time>",
+            "run_id": "Airflow run",
             "use_case": "Name of the use case",
             "stage": "Name of the stage",
             "started_at": "Wall time of the start",
             "seconds": "Duration",
-            "rows": "Rows it worked on",
-            "detail": "Further figures",
         },
     ),
 }
