@@ -11,8 +11,7 @@ from typing import TextIO
 
 from leadmill import settings
 from leadmill.errors import LeadmillError
-from leadmill.local import credentials, ports, supervision
-from leadmill.local import environment as env
+from leadmill.local import credentials, environment as env, ports, supervision
 from leadmill.local.postgres import Server
 from leadmill.local.state import NoState, NotAStateFolder, StateFolder
 

@@ -3,13 +3,17 @@
 import logging
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param, dag, get_current_context, task
-from airflow.sdk.exceptions import AirflowSkipException
 
 from leadmill.orchestration import assets, runtime
 from leadmill.orchestration.links import with_link
 from leadmill.spec import UseCase
 
 log = logging.getLogger(__name__)
+_HOURLY = CronTriggerTimetable("0 * * * *", timezone="UTC", run_immediately=False)
+_PARAMS = {
+    "release_window": Param(False, type="boolean", title="Let a blocked window through"),
+    "reason": Param(None, type=["null", "string"], title="Why (kept in ops.windows)"),
+}
 
 
 def etl(use_case: UseCase) -> DAG:
@@ -19,15 +23,10 @@ def etl(use_case: UseCase) -> DAG:
     blocked: nothing is published and the next run retries it. To let it through by hand, trigger the DAG with
     `release_window` and a reason; your name is kept with it.
     """
-    hourly = CronTriggerTimetable("0 * * * *", timezone="UTC", run_immediately=False)
-    params = {
-        "release_window": Param(False, type="boolean", title="Let a blocked window through"),
-        "reason": Param(None, type=["null", "string"], title="Why (kept in ops.windows)"),
-    }
 
     @dag(
-        schedule=AssetOrTimeSchedule(timetable=hourly, assets=[assets.source(use_case)]),
-        params=params,
+        schedule=AssetOrTimeSchedule(timetable=_HOURLY, assets=[assets.source(use_case)]),
+        params=_PARAMS,
         **runtime.dag_arguments(use_case, "etl", "ETL", etl, retries=2),
     )
     def build() -> None:
@@ -38,18 +37,16 @@ def etl(use_case: UseCase) -> DAG:
             with runtime.stage(use_case, "extract") as run_id:
                 found = run(use_case, run_id)
             if found.window is None or found.empty:
-                raise AirflowSkipException(f"An empty window: nothing new in the source. {found.describe()}")
+                runtime.skip(f"An empty window: nothing new in the source. {found.describe()}")
             log.info("%s", found.describe())
             return found.window.address
 
         @task(task_display_name="Check the raw rows")
         def check_raw(window: str) -> str:
-            from leadmill.quality.check import Release
-            from leadmill.quality.check import check_raw as run
+            from leadmill.quality.check import Release, check_raw as run
 
             context = get_current_context()
-            author = getattr(context["dag_run"], "triggering_user_name", None) or "unknown"
-            params = context["params"]
+            params, author = context["params"], getattr(context["dag_run"], "triggering_user_name", None) or "unknown"
             with runtime.stage(use_case, "check_raw") as run_id:
                 release = Release(author, params["reason"] or "") if params["release_window"] else None
                 log.info("%s", run(use_case, window, run_id, release).describe())
@@ -91,7 +88,7 @@ def etl(use_case: UseCase) -> DAG:
             with runtime.stage(use_case, "materialize"):
                 done = run(use_case)
             if done is None:
-                raise AirflowSkipException("The online store holds the newest features already.")
+                runtime.skip("The online store holds the newest features already.")
             return f"{done.entities:,} entities through {done.end.isoformat()}"
 
         raw = with_link(check_raw(extract()), "Data Docs", "raw-check", use_case)  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from airflow.sdk import BaseHook, get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -51,11 +51,17 @@ def stage(use_case: UseCase, name: str) -> Iterator[str]:
     except SourceUnreachable:
         raise
     except NoChampion as error:
-        raise AirflowSkipException(str(error)) from error
+        skip(str(error))
     except LeadmillError as error:
         log.error("%s", error)
         raise AirflowFailException(str(error)) from error
     record_cost(use_case, name, run_id, started, time.monotonic() - clock)
+
+
+def skip(why: str) -> NoReturn:
+    """Skip the task and say why in its log: Airflow keeps an exception's words to itself."""
+    log.info("%s", why)
+    raise AirflowSkipException(why)
 
 
 def record_cost(use_case: UseCase, name: str, run_id: str, started: datetime, seconds: float) -> None:

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import Any
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, dag, task
-from airflow.sdk.exceptions import AirflowSkipException
 
 from leadmill.orchestration import assets, runtime
 from leadmill.spec import UseCase
@@ -36,8 +35,7 @@ def score(use_case: UseCase) -> DAG:
 
         @task(task_id="score", task_display_name="Score a chunk")
         def score_chunk(chunk: dict[str, Any]) -> int:
-            from leadmill.scoring.batch import Chunk
-            from leadmill.scoring.batch import score_chunk as run
+            from leadmill.scoring.batch import Chunk, score_chunk as run
 
             with runtime.stage(use_case, f"score_chunk_{chunk['number']}") as run_id:
                 return run(use_case, run_id, Chunk(**chunk))
@@ -51,7 +49,7 @@ def score(use_case: UseCase) -> DAG:
                 try:
                     summary = run(use_case, run_id, sum(counts))
                 except ScoresOutdated as error:
-                    raise AirflowSkipException(str(error)) from error
+                    runtime.skip(str(error))
             log.info("%s", summary)
             return str(summary)
 

@@ -3,7 +3,6 @@
 import logging
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, dag, get_current_context, task
-from airflow.sdk.exceptions import AirflowSkipException
 
 from leadmill.orchestration import assets, runtime
 from leadmill.orchestration.links import with_link
@@ -58,7 +57,7 @@ def train(use_case: UseCase) -> DAG:
             word = "passed" if verdict.passed else "refused"
             log.info("Version %s (%s) %s: %s", verdict.version, verdict.candidate, word, "; ".join(verdict.reasons))
             if not verdict.passed:
-                raise AirflowSkipException(f"Refused: {'; '.join(verdict.reasons)}. The champion stays.")
+                runtime.skip(f"Refused: {'; '.join(verdict.reasons)}. The champion stays.")
             return mlflow_run
 
         @task(task_display_name="Promote to champion", outlets=[assets.model(use_case)])
