@@ -72,14 +72,16 @@ def test_nothing_is_made_twice(postgres: dict[str, str]) -> None:
     assert databases.ensure(int(postgres["LEADMILL_PG_PORT"]), known) is False
 
 
-def test_an_interrupted_set_up_is_finished(postgres: dict[str, str]) -> None:
+def test_an_interrupted_set_up_is_finished(postgres: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    # One more database, because other tests of the session may have the real ones open.
+    monkeypatch.setattr(databases, "OWNERS", {**databases.OWNERS, "spare": "leadmill"})
     known = credentials.load(stack.folder().secrets)
     port = int(postgres["LEADMILL_PG_PORT"])
     with databases.connect(port, "postgres", known.postgres, "postgres") as admin:
-        admin.execute("CREATE DATABASE feast_draft")
-        admin.execute("DROP DATABASE feast")
-    assert databases.ensure(port, known) is True
-    assert databases.ensure(port, known) is False
+        admin.execute("CREATE DATABASE spare_draft")
+        assert databases.ensure(port, known) is True
+        assert databases.ensure(port, known) is False
+        admin.execute("DROP DATABASE spare")
 
 
 def test_data_is_checksummed_and_durable(postgres: dict[str, str]) -> None:
