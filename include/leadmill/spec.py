@@ -65,6 +65,12 @@ class Entity(Frozen):
     def sql_type(self) -> str:
         return "bigint" if self.key_type == "int" else "text"
 
+    def canonical(self, name: str) -> str:
+        """SQL of the key as it is stored, from the raw text ``name``."""
+        return {"uuid": f"lower(btrim({name}))", "int": f"btrim({name})::bigint", "string": f"btrim({name})"}[
+            self.key_type
+        ]
+
     def same_key(self, name: str) -> str:
         """SQL text that is equal for two spellings of one key, cut to a length that a btree index can hold."""
         spelled = {"uuid": f"lower({name})", "int": f"ltrim({name}, '0')", "string": name}

@@ -73,13 +73,10 @@ def _complete(connection: Connection, use_case: UseCase, window: Window) -> None
 def _labels(connection: Connection, use_case: UseCase, window_id: int) -> None:
     """Outcomes of the accepted rows, by the use case's ``sql/labels.sql`` over the relation ``accepted``."""
     key, label = use_case.entity.key, use_case.label.name
-    typed = (
-        f"lower(btrim({key}))" if use_case.entity.key_type == "uuid" else f"btrim({key})::{use_case.entity.sql_type}"
-    )
     query = use_case.sql("labels").strip().rstrip(";")
     connection.execute(
         text(
-            f"WITH accepted AS (SELECT window_id, row_no, recorded_at, {typed} AS {key},"
+            f"WITH accepted AS (SELECT window_id, row_no, recorded_at, {use_case.entity.canonical(key)} AS {key},"
             f" ({truth_name(label)})::int::smallint AS label FROM {names.raw_table(use_case)} AS batch"
             f" WHERE window_id = :window AND NOT EXISTS (SELECT FROM {names.rejected_table(use_case)} AS r"
             " WHERE r.window_id = :window AND r.row_no = batch.row_no)) "

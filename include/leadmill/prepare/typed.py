@@ -11,19 +11,15 @@ def typed_rows_sql(use_case: UseCase) -> str:
     ``sql/features.sql`` of the use case reads the relation ``typed`` and gives the same columns back.
     """
     key = use_case.entity.key
+    stored_key = use_case.entity.canonical(f"batch.{key}")
     columns = ", ".join(f"{prepared(column)} AS {column.name}" for column in use_case.feature_columns)
     wanted = ", ".join(column.name for column in use_case.feature_columns)
     return (
-        f"WITH typed AS (SELECT batch.row_no, {_key(use_case)} AS {key}, batch.recorded_at AS event_timestamp, "
+        f"WITH typed AS (SELECT batch.row_no, {stored_key} AS {key}, batch.recorded_at AS event_timestamp, "
         f"{columns} "
         f"FROM {names.raw_table(use_case)} AS batch WHERE batch.window_id = $1 AND NOT EXISTS ("
         f"SELECT FROM {names.rejected_table(use_case)} AS r WHERE r.window_id = $1 AND r.suite = 'raw' "
-        f"AND r.row_no = batch.row_no)), derived AS ({use_case.sql('features').strip().rstrip(';')}) "
+        f"AND r.row_no = batch.row_no)), derived AS ({use_case.sql('features').strip().rstrip(';')}\n) "
         f"SELECT row_no, {key}, event_timestamp, encode(sha256(convert_to(ROW({wanted})::text, 'UTF8')), 'hex') "
         f"AS content_hash, {wanted} FROM derived ORDER BY event_timestamp, row_no"
     ).replace(r"\:", ":")
-
-
-def _key(use_case: UseCase) -> str:
-    key = f"btrim(batch.{use_case.entity.key})"
-    return f"lower({key})" if use_case.entity.key_type == "uuid" else f"{key}::{use_case.entity.sql_type}"

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from leadmill.storage.literals import literal
+from leadmill.storage.literals import comment_on, literal
 
 revision = "0001"
 down_revision = None
@@ -176,7 +176,4 @@ def upgrade() -> None:
     for statement in TABLES.split(";\n"):
         if statement.strip():
             op.execute(statement)
-    for table, (comment, columns) in COMMENTS.items():
-        op.execute(f"COMMENT ON TABLE {table} IS {literal(comment)}")
-        for column, text in columns.items():
-            op.execute(f"COMMENT ON COLUMN {table}.{column} IS {literal(text)}")
+    comment_on(COMMENTS, op.execute)
