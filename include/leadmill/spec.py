@@ -246,16 +246,20 @@ def use_case_names() -> list[str]:
 
 
 def load_use_case(name: str) -> UseCase:
-    """The use case of that name, read anew when its file has changed. Raises UnknownUseCase or SpecError."""
+    """The use case of that name, read anew when a file of it has changed. Raises UnknownUseCase or SpecError."""
     file = settings.current().use_cases / name / "use_case.yaml"
     if not file.is_file():
         raise UnknownUseCase(name, use_case_names())
-    return _parsed(file, file.stat().st_mtime_ns)
+    return _parsed(file, tuple(part.stat().st_mtime_ns for part in _parts(file)))
 
 
 @lru_cache(maxsize=64)
-def _parsed(file: Path, changed: int) -> UseCase:
+def _parsed(file: Path, changed: tuple[int, ...]) -> UseCase:
     return parse_use_case(file)
+
+
+def _parts(file: Path) -> list[Path]:
+    return [file, *sorted((file.parent / "sql").glob("*.sql"))]
 
 
 def parse_use_case(file: Path) -> UseCase:
@@ -281,7 +285,7 @@ def parse_use_case(file: Path) -> UseCase:
             for key, body in features.items()
         }
     try:
-        use_case = UseCase(**raw, folder=file.parent, version=sha256(text.encode()).hexdigest()[:12])
+        use_case = UseCase(**raw, folder=file.parent, version=_version(file))
     except ValidationError as error:
         raise _spec_error(shown, raw, error) from error
     _check_inputs(shown, use_case)
@@ -299,6 +303,11 @@ def _check_given(file: str, raw: dict[Any, Any]) -> None:
         if isinstance(body, dict) and "name" in body:
             known = _fields_at(("features", column))
             raise SpecError(file, f"features.{column}.name", "name", f"one of {', '.join(known)}", known)
+
+
+def _version(file: Path) -> str:
+    """Hash of everything that says what the use case is: its YAML and its SQL."""
+    return sha256(b"\0".join(part.read_bytes() for part in _parts(file))).hexdigest()[:12]
 
 
 def _check_inputs(file: str, use_case: UseCase) -> None:

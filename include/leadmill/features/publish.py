@@ -58,7 +58,7 @@ def publish_features(use_case: UseCase, address: str) -> Published:
 
 
 def _complete(connection: Connection, use_case: UseCase, window: Window) -> None:
-    """Raises LeadmillError where not every accepted row is prepared: another run reads the window again."""
+    """Raises LeadmillError where not every accepted row is prepared and checked: another run reads the window again."""
     staged = connection.execute(
         text(f"SELECT count(*) FROM {names.staging_table(use_case)} WHERE window_id = :window"),
         {"window": window.window_id},
@@ -67,6 +67,18 @@ def _complete(connection: Connection, use_case: UseCase, window: Window) -> None
         raise LeadmillError(
             f"Window {window.window_id} of '{use_case.name}' has {window.accepted:,} accepted rows and {staged:,} "
             f"prepared ones. Nothing was published; run {use_case.name}_etl again."
+        )
+    checked = connection.execute(
+        text(
+            "SELECT EXISTS (SELECT FROM ops.validations WHERE window_id = :window AND attempt = :attempt"
+            " AND suite = 'features')"
+        ),
+        {"window": window.window_id, "attempt": window.attempts},
+    ).scalar_one()
+    if not checked:
+        raise LeadmillError(
+            f"Window {window.window_id} of '{use_case.name}' has prepared rows that nobody has checked. Nothing was "
+            f"published; run the stage check_features, or {use_case.name}_etl, first."
         )
 
 

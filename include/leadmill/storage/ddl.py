@@ -161,8 +161,10 @@ def ensure_tables(use_case: UseCase) -> None:
     """Create what is absent and add new columns, in one transaction; running it again changes nothing."""
     with engine().begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('leadmill/ddl', 0))"))
-        for table in tables(use_case):
-            _ensure(connection, table)
+        changed = [_ensure(connection, table) for table in tables(use_case)]
+        # Only then: replacing a view waits for everybody who reads it.
+        if not any(changed):
+            return
         latest, source, key = names.latest_view(use_case), names.features_table(use_case), use_case.entity.key
         connection.execute(
             text(
@@ -173,7 +175,8 @@ def ensure_tables(use_case: UseCase) -> None:
         connection.execute(text(f"COMMENT ON VIEW {latest} IS 'Newest feature row per key'"))
 
 
-def _ensure(connection: Connection, table: Table) -> None:
+def _ensure(connection: Connection, table: Table) -> bool:
+    """Whether the table or a column of it had to be made."""
     schema, name = table.name.split(".")
     found = connection.execute(
         text("SELECT column_name FROM information_schema.columns WHERE table_schema = :schema AND table_name = :name"),
@@ -193,3 +196,4 @@ def _ensure(connection: Connection, table: Table) -> None:
             connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {added}"))
     for column in new:
         connection.execute(text(f"COMMENT ON COLUMN {table.name}.{column.name} IS {literal(column.comment)}"))
+    return bool(new)
