@@ -32,10 +32,13 @@ def pytest_unconfigure() -> None:
 def postgres() -> Iterator[dict[str, str]]:
     """A running Postgres with all databases, roles and migrations; its variables, applied to this process."""
     from leadmill.local import stack
+    from leadmill.local.postgres import Server
     from leadmill.storage import migrate
 
     variables = stack.start_postgres()
     settings.apply(variables)
     migrate.upgrade()
+    # A test may have pointed the settings elsewhere by then.
+    server = Server(stack.folder())
     yield variables
-    stack.stop_postgres()
+    server.stop()
