@@ -126,10 +126,6 @@ class Airflow:
                 found[name] = "old"
         return found
 
-    def version(self) -> str:
-        """Airflow's version."""
-        return str(self._send("GET", "/version", "tell its version")["version"])
-
     def import_errors(self) -> list[ImportFailure]:
         """The DAG files that are broken now."""
         found = self._send("GET", "/importErrors", "list broken DAG files", params={"limit": 100})["import_errors"]
@@ -183,13 +179,6 @@ class Airflow:
         path = f"/dags/{_part(dag_id)}/dagRuns/{_part(run_id)}/taskInstances"
         found = self._send("GET", path, f"list the tasks of {run_id}", params={"limit": 200})["task_instances"]
         return [_task(one) for one in found]
-
-    def failed_tasks(self, dag_id: str = "~", limit: int = 20) -> list[tuple[str, str, TaskInstance]]:
-        """The latest failed tasks as (DAG, run, task), newest first; '~' for all DAGs."""
-        path = f"/dags/{_part(dag_id)}/dagRuns/~/taskInstances"
-        query = {"state": "failed", "limit": limit, "order_by": "-start_date"}
-        found = self._send("GET", path, "list failed tasks", params=query)["task_instances"]
-        return [(one["dag_id"], one["dag_run_id"], _task(one)) for one in found]
 
     def log(self, dag_id: str, run_id: str, task: TaskInstance) -> str:
         """The text of the task's latest attempt, one line per event, with the error's text where there is one."""
