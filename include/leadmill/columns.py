@@ -2,13 +2,15 @@
 
 import re
 from typing import Annotated, Literal, Self
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from leadmill import names
+from leadmill.errors import nearest
 
-ColumnType = Literal["int", "float", "bool", "category", "ordered"]
-ImputeMethod = Literal["constant", "unknown", "median", "mode", "knn", "tree", "linear"]
+ColumnType = Literal["int", "float", "bool", "category", "ordered", "timestamp"]
+ImputeMethod = Literal["none", "constant", "unknown", "median", "mode", "knn", "tree", "linear"]
 LEARNED_METHODS: frozenset[ImputeMethod] = frozenset({"median", "mode", "knn", "tree", "linear"})
 UNKNOWN_LEVEL = "unknown"
 OTHER_LEVEL = "other"
@@ -27,6 +29,7 @@ _SQL_WORDS = frozenset(
     )
 )
 
+DERIVED_FROM = "a fact: features derive from it"
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,54}")
 _SQL_TYPES: dict[ColumnType, str] = {
     "int": "bigint",
@@ -34,6 +37,7 @@ _SQL_TYPES: dict[ColumnType, str] = {
     "bool": "boolean",
     "category": "text",
     "ordered": "bigint",
+    "timestamp": "timestamptz",
 }
 
 
@@ -64,6 +68,14 @@ def _level(value: str) -> str:
     return value
 
 
+def _zone(value: str) -> str:
+    if value not in available_timezones():
+        near = nearest(value, available_timezones())
+        raise ValueError("an IANA time zone" + (f"; did you mean '{near}'?" if near else ""))
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
 Identifier = Annotated[str, AfterValidator(_identifier)]
 Level = Annotated[str, AfterValidator(_level)]
 
@@ -75,7 +87,11 @@ class Frozen(BaseModel):
 
 
 class Column(Frozen):
-    """A column of the source as the spec declares it; ``name`` is its key under ``features``."""
+    """A column as the spec declares it; ``name`` is its key under ``features`` or, for events, under ``facts``.
+
+    ``fact`` marks a feature of an event source whose raw values the facts carry under the same name. ``required``,
+    ``timezone`` (of times written without an offset) and ``past`` (not after the time of recording) judge raw values.
+    """
 
     name: Identifier
     title: str
@@ -92,6 +108,10 @@ class Column(Frozen):
     outliers: Literal["keep", "clip"] = "keep"
     known_at: Literal["observation", "after_contact"] = "observation"
     drop: str | None = None
+    fact: bool = False
+    required: bool = False
+    timezone: Zone | None = None
+    past: bool = False
 
     @model_validator(mode="after")
     def _combination(self) -> Self:
@@ -109,6 +129,10 @@ class Column(Frozen):
             )
         if self.drop is not None and self.impute:
             return "either 'drop' (not a feature) or 'impute' (a feature), not both"
+        if self.type != "timestamp" and (self.timezone or self.past):
+            return f"'timezone' and 'past' need type timestamp, not '{self.type}'"
+        if self.type == "timestamp" and self.is_feature:
+            return "a timestamp is no feature: derive durations from it in sql/features.sql"
         if self.type == "ordered" and len(self.levels) < 2:
             return "type 'ordered' needs at least two 'levels', lowest first"
         if not numeric and (self.min is not None or self.max is not None or self.outliers == "clip"):
@@ -124,7 +148,8 @@ class Column(Frozen):
     def _wrong_fill(self) -> str | None:
         if self.is_feature and self.impute is None:
             return (
-                "a feature needs 'impute' (constant, unknown, median, mode, knn, tree or linear), or 'drop: <reason>'"
+                "a feature needs 'impute' (none, constant, unknown, median, mode, knn, tree or linear), or "
+                "'drop: <reason>'"
             )
         if self.is_feature and self.impute != UNKNOWN_LEVEL and self.fill is None:
             return (
@@ -166,8 +191,18 @@ class Column(Frozen):
 
     @property
     def has_flag(self) -> bool:
-        """Whether ``<column>_missing`` exists; the level 'unknown' is a flag by itself."""
-        return self.is_feature and self.impute != UNKNOWN_LEVEL
+        """Whether ``<column>_missing`` exists: 'unknown' is a flag by itself, 'none' says that nothing is missing."""
+        return self.is_feature and self.impute not in (UNKNOWN_LEVEL, "none")
+
+    @property
+    def cold_start(self) -> float | str | bool | None:
+        """What a missing value is before any imputer is fitted, as it is stored: an ordered level as its ordinal.
+
+        With 'impute: none', what rows read that are older than the feature.
+        """
+        if self.impute == UNKNOWN_LEVEL:
+            return UNKNOWN_LEVEL
+        return self.ordinal(self.fill) if self.type == "ordered" and isinstance(self.fill, str) else self.fill
 
     @property
     def flag(self) -> str:

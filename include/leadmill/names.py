@@ -35,6 +35,18 @@ def features_table(use_case: Named) -> str:
     return f"features.{use_case.name}"
 
 
+def facts_table(use_case: Named) -> str:
+    return f"features.{use_case.name}_facts"
+
+
+def entities_table(use_case: Named) -> str:
+    return f"features.{use_case.name}_entities"
+
+
+def moments_table(use_case: Named) -> str:
+    return f"staging.{use_case.name}_moments"
+
+
 def latest_view(use_case: Named) -> str:
     return f"features.{use_case.name}_latest"
 

@@ -6,14 +6,13 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
-from zoneinfo import available_timezones
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from leadmill import names, settings
-from leadmill.columns import Column, Frozen, Identifier
-from leadmill.errors import SpecError, UnknownUseCase, nearest
+from leadmill.columns import DERIVED_FROM, Column, Frozen, Identifier, Zone
+from leadmill.errors import SpecError, UnknownUseCase
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _KEY_PATTERNS = {
@@ -38,15 +37,8 @@ def _horizon(value: object) -> object:
     return None if value in ("none", None) else _duration(value)
 
 
-def _zone(value: str) -> str:
-    if value not in available_timezones():
-        near = nearest(value, available_timezones())
-        raise ValueError("an IANA time zone" + (f"; did you mean '{near}'?" if near else ""))
-    return value
-
-
-Zone = Annotated[str, AfterValidator(_zone)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Relation = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$")]
 
 
 class Entity(Frozen):
@@ -96,24 +88,33 @@ class Source(Frozen):
     """Where the rows come from and how far a window reaches."""
 
     connection: Identifier
-    relation: str = Field(pattern=r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$")
+    relations: tuple[Relation, ...] = Field(min_length=1)
     watermark: Identifier
     history: Literal["events", "snapshot"]
     timezone: Zone = "UTC"
     safety_lag: Duration = timedelta(minutes=1)
     overlap: Duration = timedelta(minutes=10)
     poll: Duration = timedelta(seconds=10)
-    clock: str | None = Field(default=None, pattern=r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$")
+    clock: Relation | None = None
     max_rejected_share: float = Field(default=0.2, gt=0, le=1)
     file: File | None = None
 
 
 class Label(Frozen):
-    """What is predicted: the outcome within ``horizon``; None where labels are known at load."""
+    """What is predicted: the outcome within ``horizon``; None where labels are known at load.
+
+    ``lag`` is the longest time that the source takes to record an outcome.
+    """
 
     name: Identifier
     title: str = ""
     horizon: Annotated[timedelta | None, BeforeValidator(_horizon)]
+    lag: Duration = timedelta(0)
+
+    @property
+    def matures_after(self) -> timedelta:
+        """From the time of a training row until its label is certain."""
+        return (self.horizon or timedelta(0)) + self.lag
 
 
 class Imputation(Frozen):
@@ -176,6 +177,7 @@ class UseCase(Frozen):
     source: Source
     as_of: tuple[Duration, ...] = ()
     label: Label
+    facts: dict[str, Column] = Field(default_factory=dict)
     features: dict[str, Column]
     imputation: Imputation = Imputation()
     model: Model
@@ -189,14 +191,29 @@ class UseCase(Frozen):
     def _consistent(self) -> Self:
         if (self.task == "multiclass") != bool(self.classes):
             raise ValueError("'classes' go with 'task: multiclass', and only with it")
+        if self.source.file and len(self.source.relations) > 1:
+            raise ValueError("'source.file' fills one table, so 'source.relations' names one")
         if self.source.history == "events" and (self.label.horizon is None or not self.as_of):
             raise ValueError("'history: events' needs a label.horizon and the ages in 'as_of'")
         if self.source.history == "snapshot" and self.label.horizon is None and self.score.population != "all":
             raise ValueError("'horizon: none' closes nothing, so score.population is 'all', not 'open'")
-        reserved = {self.entity.key, self.label.name, self.source.watermark} & set(self.features)
+        events = self.source.history == "events"
+        stray = [column.name for column in self.columns if column.fact]
+        if not events and (self.facts or stray):
+            raise ValueError("'facts' and 'fact: true' go with 'source.history: events', and only with it")
+        always = [column.name for column in self.columns if column.impute == "none" and (column.fact or not events)]
+        if always:
+            raise ValueError(f"'impute: none' is for what sql/features.sql always derives; '{always[0]}' is given")
+        twice = set(self.facts) & set(self.features)
+        if twice:
+            raise ValueError(f"'{min(twice)}' is a fact and a feature: declare it once, as a feature with 'fact: true'")
+        reserved = {self.entity.key, self.label.name, self.source.watermark} & {
+            *self.features,
+            *self.facts,
+        }
         if reserved:
             raise ValueError(f"'{min(reserved)}' is the key, the label or the watermark and cannot be a feature too")
-        ours = names.OWN_COLUMNS & {self.entity.key, self.label.name, *self.features}
+        ours = names.OWN_COLUMNS & {self.entity.key, self.label.name, *self.features, *self.facts}
         if ours:
             raise ValueError(f"'{min(ours)}' is a column that leadmill's tables have already; choose another name")
         flags = {column.flag for column in self.columns if column.has_flag} & set(self.features)
@@ -208,6 +225,18 @@ class UseCase(Frozen):
     def columns(self) -> tuple[Column, ...]:
         """Every declared column, in the order of the spec."""
         return tuple(self.features.values())
+
+    @property
+    def has_events(self) -> bool:
+        """Whether the source gives facts about entities over time, not one row per entity."""
+        return self.source.history == "events"
+
+    @property
+    def raw_columns(self) -> tuple[Column, ...]:
+        """The columns that the source's rows carry beside key, label and watermark."""
+        if not self.has_events:
+            return self.columns
+        return (*self.facts.values(), *(column for column in self.columns if column.fact))
 
     @property
     def feature_columns(self) -> tuple[Column, ...]:
@@ -276,14 +305,9 @@ def parse_use_case(file: Path) -> UseCase:
     if raw.get("name") != file.parent.name:
         raise SpecError(shown, "name", raw.get("name"), f"the name of its folder, '{file.parent.name}'")
     _check_given(shown, raw)
-    features = raw.get("features")
-    if isinstance(features, dict):
-        raw["features"] = {
-            key: {"name": key, "title": str(key).replace("_", " ").capitalize(), **body}
-            if isinstance(body, dict)
-            else body
-            for key, body in features.items()
-        }
+    for part, more in {"features": {}, "facts": {"drop": DERIVED_FROM}}.items():
+        if isinstance(raw.get(part), dict):
+            raw[part] = _named(raw[part], more)
     try:
         use_case = UseCase(**raw, folder=file.parent, version=_version(file))
     except ValidationError as error:
@@ -292,17 +316,28 @@ def parse_use_case(file: Path) -> UseCase:
     return use_case
 
 
+def _named(columns: dict[Any, Any], more: dict[str, str]) -> dict[Any, Any]:
+    """The columns with their keys as names, and titles where none is given."""
+    return {
+        key: {"name": key, "title": str(key).replace("_", " ").capitalize(), **more, **body}
+        if isinstance(body, dict)
+        else body
+        for key, body in columns.items()
+    }
+
+
 def _check_given(file: str, raw: dict[Any, Any]) -> None:
     """What the parser adds by itself may not be written, and every field has a name."""
     for field in raw:
         if not isinstance(field, str) or field in _DERIVED:
             known = _fields_at(())
             raise SpecError(file, str(field), field, f"one of {', '.join(known)}", known)
-    features = raw.get("features")
-    for column, body in features.items() if isinstance(features, dict) else ():
-        if isinstance(body, dict) and "name" in body:
-            known = _fields_at(("features", column))
-            raise SpecError(file, f"features.{column}.name", "name", f"one of {', '.join(known)}", known)
+    for part in ("features", "facts"):
+        columns = raw.get(part)
+        for column, body in columns.items() if isinstance(columns, dict) else ():
+            if isinstance(body, dict) and "name" in body:
+                known = _fields_at((part, column))
+                raise SpecError(file, f"{part}.{column}.name", "name", f"one of {', '.join(known)}", known)
 
 
 def _version(file: Path) -> str:
@@ -347,7 +382,7 @@ def _spec_error(file: str, raw: dict[str, Any], error: ValidationError) -> SpecE
 def _fields_at(location: tuple[int | str, ...]) -> list[str]:
     model: type[BaseModel] = UseCase
     for part in location:
-        if model is UseCase and part == "features":
+        if model is UseCase and part in ("features", "facts"):
             return [name for name in Column.model_fields if name != "name"]
         field = model.model_fields.get(str(part))
         annotations = (field.annotation, *get_args(field.annotation)) if field else ()

@@ -11,7 +11,8 @@ import pytest
 from support import START, Warehouse, changed_use_case, key, lead, query, run_etl, varied, x_education
 
 from leadmill import names, settings
-from leadmill.features.history import entity_rows_sql, training_frame
+from leadmill.features.history import training_frame
+from leadmill.features.training_rows import entity_rows_sql
 from leadmill.features.materialize import materialize
 from leadmill.features.objects import feast_objects
 from leadmill.features.online import lookup

@@ -246,7 +246,7 @@ def test_prepared_rows_gone_missing_block_the_window(crm: Warehouse) -> None:
     impute_encode(x_education(), address)
     with psycopg.connect(settings.current().database_url) as connection:
         connection.execute("DELETE FROM staging.x_education WHERE row_no = 1")
-    with pytest.raises(WindowBlocked, match="every accepted row prepared"):
+    with pytest.raises(WindowBlocked, match="every row prepared"):
         check_features(x_education(), address, "test")
     with pytest.raises(WindowBlocked):
         publish_features(x_education(), address)

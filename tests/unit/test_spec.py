@@ -30,7 +30,7 @@ def spec() -> Spec:
         "entity": {"name": "lead", "key": "lead_id", "key_type": "uuid"},
         "source": {
             "connection": "warehouse",
-            "relation": "crm.leads",
+            "relations": ["crm.leads"],
             "watermark": "recorded_at",
             "history": "snapshot",
             "timezone": "UTC",
@@ -104,7 +104,7 @@ def test_a_valid_spec_is_read(spec: Spec, tmp_path: Path) -> None:
         (put("entity.key", "Lead ID"), "entity.key", "Lead ID", ["lower-case letters, digits and underscores"]),
         (put("source.timezone", "Europe/Berln"), "source.timezone", "Europe/Berln", ["IANA", "'Europe/Berlin'"]),
         (put("source.safety_lag", "5 minutes"), "source.safety_lag", "5 minutes", ["30s, 1m, 12h or 7d"]),
-        (put("source.relation", "leads; drop"), "source.relation", "leads; drop", ["pattern"]),
+        (put("source.relations", ["leads; drop"]), "source.relations.0", "leads; drop", ["pattern"]),
         (put("label.horizon", "soon"), "label.horizon", "soon", ["30s, 1m, 12h or 7d"]),
         (put("model.candidates", ["xgboost"]), "model.candidates.0", "xgboost", ["'logistic_regression'"]),
         (put("model.candidates", []), "model.candidates", [], ["at least 1"]),
@@ -229,13 +229,13 @@ def test_the_name_is_that_of_the_folder(spec: Spec, tmp_path: Path) -> None:
 def test_an_unknown_use_case_gets_the_nearest_name() -> None:
     with pytest.raises(UnknownUseCase, match="Did you mean 'x_education'"):
         load_use_case("x_educaton")
-    with pytest.raises(UnknownUseCase, match="Known: x_education"):
+    with pytest.raises(UnknownUseCase, match="Known: leads, x_education"):
         load_use_case("zzz")
 
 
 def test_everything_in_a_spec_is_frozen() -> None:
     use_case = load_use_case("x_education")
-    for part, field in ((use_case, "title"), (use_case.source, "relation"), (use_case.features["city"], "impute")):
+    for part, field in ((use_case, "title"), (use_case.source, "relations"), (use_case.features["city"], "impute")):
         with pytest.raises(ValidationError, match="frozen"):
             setattr(part, field, "x")
     assert load_use_case("x_education") is use_case

@@ -21,7 +21,7 @@ NEXT_PRESENT = timedelta(days=1)
 
 
 def load_file(use_case: UseCase, path: Path, progress: Progress = lambda _: None) -> LoadSummary:
-    """Load a CSV file into ``source.relation`` of the demo warehouse, in one transaction: all of it or nothing.
+    """Load a CSV file into the source's table of the demo warehouse, in one transaction: all of it or nothing.
 
     Every column is kept as text (an empty field as NULL) under its header in lower case with underscores, beside
     ``recorded_at``, ``load_id`` and ``line``. The newest version of a key is what its newest load wrote; a key is
@@ -46,7 +46,7 @@ def load_file(use_case: UseCase, path: Path, progress: Progress = lambda _: None
         with CsvFile(path, progress) as file:
             header = file.header()
             _require(file, header, layout)
-            known = source_table.columns(connection, use_case.source.relation)
+            known = source_table.columns(connection, use_case.source.relations[0])
             if known:
                 check_same_columns(file, header, known)
             else:

@@ -30,7 +30,7 @@ def columns(connection: Connection, relation: str) -> dict[str, str]:
 
 def create(connection: Connection, use_case: UseCase, header: Header) -> None:
     """Make schema and table for a first load, readable by the pipeline."""
-    relation = use_case.source.relation
+    relation = use_case.source.relations[0]
     schema, table = relation.split(".")
     fields = ", ".join(f"{_quoted(column)} text" for column in header.columns)
     for statement in (
@@ -84,7 +84,7 @@ def append_versions(
     Rows without a time of their own are recorded at ``moment``. Returns how many rows were new, changed, unchanged.
     """
     assert use_case.source.file
-    relation = use_case.source.relation
+    relation = use_case.source.relations[0]
     # Names that begin with an underscore cannot meet a column of the file: slug() makes none.
     key = f"coalesce({_quoted(slug(use_case.source.file.key))}, '')"
     listed = ", ".join(_quoted(column) for column in header.columns)

@@ -7,15 +7,16 @@ from datetime import UTC, datetime
 import psycopg
 from psycopg import sql as pgsql
 from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import dialect
 
 from leadmill import names
 from leadmill.errors import SourceColumnsChanged
+from leadmill.extract.passing import time_brings_moments
 from leadmill.extract.windows import Window, block, close_empty, open_window
 from leadmill.faults import kill_point
 from leadmill.spec import UseCase
 from leadmill.storage.database import copy_connection, engine, use_case_lock
 from leadmill.storage.ddl import ensure_tables
+from leadmill.storage.literals import pyformat
 from leadmill.storage.source import source_connection, unreachable
 
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
@@ -23,16 +24,16 @@ _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Extraction:
-    """What one extraction read; ``window`` is None where the source's clock has not moved."""
+    """What one extraction read; ``window`` is None where the source's clock has not moved.
+
+    ``empty``: there is nothing to do, neither new rows nor, in an event source, features that time alone may change.
+    """
 
     window: Window | None
     read: int
     new: int
+    empty: bool
     null_watermark: int = 0
-
-    @property
-    def empty(self) -> bool:
-        return self.window is None or self.new == 0
 
     def describe(self) -> str:
         """One readable line for a task log."""
@@ -50,7 +51,7 @@ def extract(use_case: UseCase, run_id: str) -> Extraction:
     with use_case_lock(use_case.name), source_connection(use_case) as source:
         window = open_window(use_case, run_id)
         if window is None:
-            return Extraction(None, 0, 0)
+            return Extraction(None, 0, 0, empty=True)
         query = _window_query(use_case, window)
         source.execute(pgsql.SQL("SET TIME ZONE {}").format(pgsql.Literal(use_case.source.timezone)))
         _check_columns(use_case, window, source, query)
@@ -71,10 +72,11 @@ def extract(use_case: UseCase, run_id: str) -> Extraction:
                 ),
                 {"read": read, "seen": read - new, "nulls": nulls, "w": window.window_id},
             )
-            if new == 0:
+            idle = new == 0 and not time_brings_moments(use_case, window)
+            if idle:
                 close_empty(connection, window, read)
         kill_point("extract.counted")
-    return Extraction(window, read, new, nulls)
+    return Extraction(window, read, new, idle, nulls)
 
 
 def _window_query(use_case: UseCase, window: Window) -> str:
@@ -82,8 +84,7 @@ def _window_query(use_case: UseCase, window: Window) -> str:
     # Only whole-line comments: two dashes inside a literal are not one.
     body = re.sub(r"(?m)^\s*--.*$", "", use_case.sql("extract")).strip().rstrip(";")
     since = window.since - use_case.source.overlap if window.since else _BEGINNING
-    compiled = str(text(body).compile(dialect=dialect(paramstyle="pyformat")))  # type: ignore[no-untyped-call]
-    return compiled % {"since": _timestamp(since), "until": _timestamp(window.until)}
+    return pyformat(body) % {"since": _timestamp(since), "until": _timestamp(window.until)}
 
 
 def _timestamp(moment: datetime) -> str:
@@ -91,7 +92,7 @@ def _timestamp(moment: datetime) -> str:
 
 
 def _columns(use_case: UseCase) -> list[str]:
-    return [use_case.entity.key, use_case.label.name, *(column.name for column in use_case.columns)]
+    return [use_case.entity.key, use_case.label.name, *(column.name for column in use_case.raw_columns)]
 
 
 def _check_columns(use_case: UseCase, window: Window, source: psycopg.Connection, query: str) -> None:
@@ -110,17 +111,25 @@ def _check_columns(use_case: UseCase, window: Window, source: psycopg.Connection
 
 
 def _null_watermarks(use_case: UseCase, source: psycopg.Connection) -> int:
-    query = pgsql.SQL("SELECT count(*) FROM {} WHERE {} IS NULL").format(
-        pgsql.Identifier(*use_case.source.relation.split(".")), pgsql.Identifier(use_case.source.watermark)
-    )
-    row = source.execute(query).fetchone()
-    return int(row[0]) if row else 0
+    watermark = pgsql.Identifier(use_case.source.watermark)
+    counts = 0
+    for relation in use_case.source.relations:
+        query = pgsql.SQL("SELECT count(*) FROM {} WHERE {} IS NULL").format(
+            pgsql.Identifier(*relation.split(".")), watermark
+        )
+        row = source.execute(query).fetchone()
+        counts += int(row[0]) if row else 0
+    return counts
 
 
 def _copy(
     use_case: UseCase, window: Window, source: psycopg.Connection, target: psycopg.Connection, query: str
 ) -> tuple[int, int]:
-    """Pipe COPY to COPY in bounded memory, then keep what is new; (rows read, rows new)."""
+    """Pipe COPY to COPY in bounded memory, then keep what is new; (rows read, rows new).
+
+    A snapshot's row is new when its content or its recorded time is. A fact is new when its content is: sent again it
+    says nothing, whenever that was recorded, and the first recorded copy is kept.
+    """
     columns = pgsql.SQL(", ").join(pgsql.Identifier(name) for name in _columns(use_case))
     as_text = pgsql.SQL(", ").join(pgsql.SQL("{}::text").format(pgsql.Identifier(name)) for name in _columns(use_case))
     watermark = pgsql.Identifier(use_case.source.watermark)
@@ -141,19 +150,23 @@ def _copy(
     with source.cursor().copy(out) as reading, target.cursor().copy(into) as writing:
         for block_of_rows in reading:
             writing.write(block_of_rows)
+    identity = columns if use_case.has_events else pgsql.SQL("recorded_at, {}").format(columns)
     inserted = target.execute(
         pgsql.SQL(
             "WITH hashed AS ("
-            " SELECT *, encode(sha256(convert_to(ROW(recorded_at, {columns})::text, 'UTF8')), 'hex') AS content_hash"
+            " SELECT *, encode(sha256(convert_to(ROW({identity})::text, 'UTF8')), 'hex') AS content_hash"
             " FROM incoming), "
             "numbered AS ("
-            " SELECT *, row_number() OVER (PARTITION BY content_hash ORDER BY row_no) AS copy_no FROM hashed) "
+            " SELECT *, row_number() OVER (PARTITION BY content_hash ORDER BY recorded_at, row_no) AS copy_no"
+            " FROM hashed) "
             "INSERT INTO {raw} (window_id, row_no, recorded_at, content_hash, {columns}) "
             "SELECT {window}, row_no, recorded_at, content_hash, {columns} FROM numbered AS n "
             "WHERE copy_no = 1 AND NOT EXISTS (SELECT FROM {raw} AS r WHERE r.content_hash = n.content_hash"
             " AND r.window_id <> {window})"
-        ).format(columns=columns, raw=raw, window=pgsql.Literal(window.window_id))
+        ).format(columns=columns, identity=identity, raw=raw, window=pgsql.Literal(window.window_id))
     )
+    # The checks come at once, before Postgres has looked at the new rows by itself.
+    target.execute(pgsql.SQL("ANALYZE {}").format(raw))
     counted = target.execute("SELECT count(*) FROM incoming").fetchone()
     new = inserted.rowcount
     return (int(counted[0]) if counted else 0), new

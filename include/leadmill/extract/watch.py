@@ -18,12 +18,14 @@ def unread_watermark(use_case: UseCase, source: str | None = None) -> datetime |
     environment. Raises SourceUnreachable.
     """
     until = source_now(use_case, source) - use_case.source.safety_lag
-    column, relation = use_case.source.watermark, use_case.source.relation
+    column = use_case.source.watermark
+    newest_of = ", ".join(
+        f"(SELECT max({column}) FROM {relation} WHERE {column} <= :until)" for relation in use_case.source.relations
+    )
     try:
         with source_engine(use_case, source).connect() as connection:
             newest: datetime | None = connection.execute(
-                text(f"SELECT max({column}) FROM {relation} WHERE {column} <= :until"),
-                {"until": until},
+                text(f"SELECT greatest({newest_of})"), {"until": until}
             ).scalar_one()
     except OperationalError as error:
         raise unreachable(use_case, error, source) from error

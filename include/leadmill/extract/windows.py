@@ -25,6 +25,8 @@ class Window:
     attempts: int
     accepted: int | None
     rejected: int | None
+    prepared: int | None
+    read: int
 
     @property
     def address(self) -> str:
@@ -32,7 +34,7 @@ class Window:
         return f"{self.use_case}/{self.window_id}"
 
 
-_COLUMNS = "window_id, use_case, since, until, source_now, status, attempts, accepted, rejected"
+_COLUMNS = "window_id, use_case, since, until, source_now, status, attempts, accepted, rejected, prepared, read"
 
 
 def open_window(use_case: UseCase, run_id: str) -> Window | None:
@@ -54,7 +56,8 @@ def open_window(use_case: UseCase, run_id: str) -> Window | None:
             text(
                 "UPDATE ops.windows SET until = greatest(until, :until), source_now = :now, status = 'open', "
                 "attempts = attempts + 1, blocked_reason = NULL, run_id = :run, "
-                "released_by = NULL, release_reason = NULL, accepted = NULL, rejected = NULL, "
+                "released_by = NULL, release_reason = NULL, accepted = NULL, rejected = NULL, prepared = NULL, "
+                "waiting = 0, "
                 "already_seen = NULL, read = 0 "
                 f"WHERE use_case = :name AND status <> 'published' RETURNING {_COLUMNS}"
             ),
@@ -69,9 +72,17 @@ def open_window(use_case: UseCase, run_id: str) -> Window | None:
                 values,
             ).one()
         window = Window(**row._mapping)
-        for table in (names.raw_table(use_case), names.rejected_table(use_case), names.staging_table(use_case)):
+        for table in _work_tables(use_case):
             connection.execute(text(f"DELETE FROM {table} WHERE window_id = :window"), {"window": window.window_id})
     return window
+
+
+def _work_tables(use_case: UseCase) -> list[str]:
+    """Tables that hold rows of a window before it is published."""
+    found = [names.raw_table(use_case), names.rejected_table(use_case), names.staging_table(use_case)]
+    if use_case.has_events:
+        found += [names.facts_table(use_case), names.entities_table(use_case), names.moments_table(use_case)]
+    return found
 
 
 def find_window(use_case: UseCase, address: str) -> Window:
@@ -107,6 +118,16 @@ def accepted_rows(window: Window) -> int:
     return window.accepted
 
 
+def prepared_rows(window: Window) -> int:
+    """Feature rows that the window's preparation made. Raises LeadmillError where this attempt was not prepared yet."""
+    if window.prepared is None:
+        raise LeadmillError(
+            f"Window {window.window_id} of '{window.use_case}' is not prepared yet: run the stage impute_encode, or "
+            f"{window.use_case}_etl, first."
+        )
+    return window.prepared
+
+
 def block(use_case: UseCase, window: Window, reason: str) -> None:
     """Mark the window blocked: nothing of it may be published. What is published already stays so."""
     with engine().begin() as connection:
@@ -124,7 +145,7 @@ def close_empty(connection: Connection, window: Window, read: int) -> None:
     connection.execute(
         text(
             "UPDATE ops.windows SET status = 'published', read = :read, already_seen = :read, accepted = 0, "
-            "rejected = 0, "
+            "rejected = 0, prepared = 0, "
             "touched = 0, appended = 0, unchanged = 0, refused = 0, published_at = now(), materialized = true "
             "WHERE window_id = :window"
         ),

@@ -11,8 +11,9 @@ def append_rows(connection: Connection, use_case: UseCase, window_id: int) -> No
     """Append the prepared rows of a window whose values differ from those that the entity had just before.
 
     Values are compared by their hash before filling, in the order of event time, with the later written last among
-    equal times. A fact that once said nothing new made no row; where a late row of this window comes to stand before
-    it, the fact does say something new, and the values that it confirmed are appended at its time.
+    equal times. A snapshot's row that once said nothing new made no feature row; where a late row of this window comes
+    to stand before it, it does say something new, and the values that it confirmed are appended at its time. An event
+    source needs none of that: its moments after a late fact are computed again.
     """
     connection.execute(text(_statement(use_case)), {"window": window_id, "version": use_case.version})
 
@@ -29,6 +30,14 @@ def _statement(use_case: UseCase) -> str:
     from_staging = ", ".join(f"fit.{name}" for name in values.split(", "))
     from_features = ", ".join(f"f.{name}" for name in values.split(", "))
     same = f"{entity.same_key(f'r.{key}')} = {entity.same_key(f'e.{key}::text')}"
+    confirming = f"""
+            SELECT DISTINCT e.{key}, r.recorded_at
+            FROM entities AS e JOIN {raw} AS r ON {same} AND r.recorded_at > e.earliest AND r.window_id <> :window
+            WHERE NOT EXISTS (SELECT FROM {rejected} AS x WHERE x.window_id = r.window_id AND x.row_no = r.row_no)
+            AND NOT EXISTS (SELECT FROM held AS h WHERE h.{key} = e.{key} AND h.event_timestamp = r.recorded_at)
+    """
+    if use_case.has_events:
+        confirming = f"SELECT {key}, earliest AS recorded_at FROM entities WHERE false"
     return f"""
         WITH fit AS (
             SELECT * FROM {staging} AS s WHERE s.window_id = :window AND NOT EXISTS (
@@ -46,10 +55,7 @@ def _statement(use_case: UseCase) -> str:
             ORDER BY f.{key}, f.event_timestamp, f.created_timestamp DESC
         ),
         confirming AS (
-            SELECT DISTINCT e.{key}, r.recorded_at
-            FROM entities AS e JOIN {raw} AS r ON {same} AND r.recorded_at > e.earliest AND r.window_id <> :window
-            WHERE NOT EXISTS (SELECT FROM {rejected} AS x WHERE x.window_id = r.window_id AND x.row_no = r.row_no)
-            AND NOT EXISTS (SELECT FROM held AS h WHERE h.{key} = e.{key} AND h.event_timestamp = r.recorded_at)
+            {confirming}
         ),
         confirmed AS (
             SELECT c.{key}, c.recorded_at, h.event_timestamp, h.created_timestamp, h.content_hash

@@ -1,12 +1,13 @@
 """Training rows: labels joined with the features that were known, by Feast's point-in-time join."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from leadmill import names
 from leadmill.clock import source_now
 from leadmill.errors import NotTrainable
 from leadmill.features.store import apply, feature_store
+from leadmill.features.training_rows import entity_rows_sql
 from leadmill.spec import UseCase
 from leadmill.storage.ddl import feature_columns
 
@@ -14,36 +15,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def entity_rows_sql(use_case: UseCase, cutoff: datetime) -> str:
-    """SQL of the training entities of a snapshot source whose labels are known at load: one row per labelled entity.
-
-    ``event_timestamp`` is the cut-off, so the join takes what was written by then; ``as_of`` is the time of the
-    entity's newest row, which orders the temporal split.
-    """
-    key = use_case.entity.key
-    moment = f"TIMESTAMPTZ '{cutoff.astimezone(UTC).isoformat()}'"
-    return (
-        f"SELECT l.{key}, {moment} AS event_timestamp, f.event_timestamp AS as_of, l.label, "
-        "1.0::float8 AS weight "
-        f"FROM (SELECT DISTINCT ON ({key}) {key}, label FROM {names.labels_table(use_case)} "
-        f"WHERE known_at <= {moment} ORDER BY {key}, known_at DESC) AS l "
-        f"JOIN (SELECT DISTINCT ON ({key}) {key}, event_timestamp FROM {names.features_table(use_case)} "
-        f"WHERE event_timestamp <= {moment} AND created_timestamp <= {moment} ORDER BY {key}, event_timestamp DESC) "
-        f"AS f USING ({key})"
-    )
-
-
 def training_frame(use_case: UseCase, cutoff: datetime | None = None) -> "pd.DataFrame":
     """Labelled rows as of ``cutoff`` (default: now, by the source's clock).
 
-    Columns: the key, as_of (UTC), label (0 or 1), weight, every feature and flag. No feature row that was recorded or
-    written after the cut-off is used. An empty store gives an empty frame.
+    Columns: the key, as_of (UTC), label (0 or 1), weight, every feature and flag. Of a snapshot no feature row that was
+    recorded or written after the cut-off is used; of an event source none with an event time after the row's as_of,
+    whenever it was written (a history loaded at once is written at once). An empty store gives an empty frame.
     """
     import pandas as pd
 
-    if use_case.source.history != "snapshot" or use_case.label.horizon is not None:
+    if not use_case.has_events and use_case.label.horizon is not None:
         raise NotTrainable(
-            use_case.name, "training rows with a horizon are not built yet; only snapshots with 'horizon: none' train"
+            use_case.name,
+            "a snapshot does not say what was known before an outcome: declare 'label.horizon: none' where its labels "
+            "are known at load, or give a source with 'history: events'",
         )
     moment = cutoff or source_now(use_case)
     apply(use_case)
@@ -55,7 +40,7 @@ def training_frame(use_case: UseCase, cutoff: datetime | None = None) -> "pd.Dat
     job = store.get_historical_features(
         entity_df=entity_rows_sql(use_case, moment),
         features=store.get_feature_service(names.feature_service(use_case)),
-        filter_by_created_timestamp=True,
+        filter_by_created_timestamp=not use_case.has_events,
     )
     frame = job.to_df()[wanted]
     frame["as_of"] = pd.to_datetime(frame["as_of"], utc=True)

@@ -6,10 +6,10 @@ from sqlalchemy import Connection, text
 
 from leadmill import names
 from leadmill.errors import LeadmillError, WindowBlocked
-from leadmill.extract.windows import Window, accepted_rows, find_window
+from leadmill.extract.windows import Window, find_window, prepared_rows
 from leadmill.faults import kill_point
 from leadmill.features.append import append_rows
-from leadmill.quality.values import truth_name
+from leadmill.prepare.outcomes import outcomes_sql
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine, use_case_lock
 
@@ -63,10 +63,10 @@ def _complete(connection: Connection, use_case: UseCase, window: Window) -> None
         text(f"SELECT count(*) FROM {names.staging_table(use_case)} WHERE window_id = :window"),
         {"window": window.window_id},
     ).scalar_one()
-    if staged != accepted_rows(window):
+    if staged != prepared_rows(window):
         raise LeadmillError(
-            f"Window {window.window_id} of '{use_case.name}' has {window.accepted:,} accepted rows and {staged:,} "
-            f"prepared ones. Nothing was published; run {use_case.name}_etl again."
+            f"Window {window.window_id} of '{use_case.name}' should have {window.prepared:,} prepared rows and has "
+            f"{staged:,}. Nothing was published; run {use_case.name}_etl again."
         )
     checked = connection.execute(
         text(
@@ -83,19 +83,15 @@ def _complete(connection: Connection, use_case: UseCase, window: Window) -> None
 
 
 def _labels(connection: Connection, use_case: UseCase, window_id: int) -> None:
-    """Outcomes of the accepted rows, by the use case's ``sql/labels.sql`` over the relation ``accepted``."""
-    key, label = use_case.entity.key, use_case.label.name
-    query = use_case.sql("labels").strip().rstrip(";")
+    """Outcomes of the accepted rows of the window."""
+    key = use_case.entity.key
     connection.execute(
         text(
-            f"WITH accepted AS (SELECT window_id, row_no, recorded_at, {use_case.entity.canonical(key)} AS {key},"
-            f" ({truth_name(label)})::int::smallint AS label FROM {names.raw_table(use_case)} AS batch"
-            f" WHERE window_id = :window AND NOT EXISTS (SELECT FROM {names.rejected_table(use_case)} AS r"
-            " WHERE r.window_id = :window AND r.row_no = batch.row_no)) "
-            f"INSERT INTO {names.labels_table(use_case)} ({key}, label, known_at, window_id) "
-            f"SELECT DISTINCT ON ({key}, known_at) {key}, label, known_at, :window FROM ({query}\n) AS found "
-            f"ORDER BY {key}, known_at ON CONFLICT ({key}, known_at) DO UPDATE "
-            "SET label = excluded.label, window_id = excluded.window_id"
+            f"INSERT INTO {names.labels_table(use_case)} ({key}, label, closed, occurred_at, known_at, window_id) "
+            f"SELECT DISTINCT ON ({key}, known_at) {key}, label, closed, occurred_at, known_at, :window "
+            f"FROM ({outcomes_sql(use_case)}) AS found ORDER BY {key}, known_at, occurred_at "
+            f"ON CONFLICT ({key}, known_at) DO UPDATE SET label = excluded.label, closed = excluded.closed, "
+            "occurred_at = excluded.occurred_at, window_id = excluded.window_id"
         ),
         {"window": window_id},
     )

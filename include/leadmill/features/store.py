@@ -16,6 +16,8 @@ def feature_store() -> "FeatureStore":
     """The store that ``feature_repo/feature_store.yaml`` describes; opened once per process."""
     from feast import FeatureStore
 
+    # feature_store.yaml names these, and Feast looks for them in the environment only.
+    settings.export("LEADMILL_FEAST_REGISTRY_URL", "LEADMILL_PG_PASSWORD")
     return FeatureStore(repo_path=str(settings.current().feature_repo))
 
 

@@ -41,7 +41,7 @@ def rows_without_watermark() -> Iterator[Finding]:
         found = (
             f"{use_case}, window {window}: {count:,} rows of the source have no watermark, so no window can read them"
         )
-        remedy = f"Fill {source.watermark} in {source.relation} with the time when each row was recorded."
+        remedy = f"Fill {source.watermark} in {', '.join(source.relations)} with the time when each row was recorded."
         yield Finding("Watermark", "note", found, remedy)
 
 

@@ -38,7 +38,7 @@ def page(use_case: UseCase) -> str:
         "",
         "## Source",
         "",
-        f"- Relation `{use_case.source.relation}` behind the connection `{use_case.source.connection}`; watermark "
+        f"- {_relations(use_case)} behind the connection `{use_case.source.connection}`; watermark "
         f"`{use_case.source.watermark}`, read up to {_words(use_case.source.safety_lag)} before the source's now, with "
         f"{_words(use_case.source.overlap)} of overlap, looked at every {_words(use_case.source.poll)}.",
         f"- A window with more than {use_case.source.max_rejected_share:.0%} rejected rows is blocked.",
@@ -53,8 +53,7 @@ def page(use_case: UseCase) -> str:
         "",
         "## Model and scores",
         "",
-        f"- Label: {use_case.label.title or use_case.label.name}, "
-        + (f"within {_words(use_case.label.horizon)}." if use_case.label.horizon else "known at load."),
+        f"- Label: {use_case.label.title or use_case.label.name}, " + _matures(use_case),
         f"- Candidates, from simple to complex: {', '.join(use_case.model.candidates)}; "
         f"chosen by `{use_case.model.metric}`.",
         f"- Gate: at least {gate.min_rows:,} rows and {gate.min_positives:,} positives; at most "
@@ -83,6 +82,14 @@ def _tables(use_case: UseCase) -> str:
         names.rejected_table(use_case): "whole rows that broke a rule, with every rule",
         names.features_table(use_case): "append-only feature history",
         names.labels_table(use_case): "outcomes",
+        **(
+            {
+                names.facts_table(use_case): "accepted facts, typed",
+                names.entities_table(use_case): f"every {use_case.entity.name} that a fact names, and since when",
+            }
+            if use_case.has_events
+            else {}
+        ),
         names.scores_table(use_case): f"the newest score per {use_case.entity.name}",
         names.history_table(use_case): "every score ever published",
         "ops.windows": "the ledger: read = accepted + rejected + already seen",
@@ -97,7 +104,7 @@ def _tables(use_case: UseCase) -> str:
 def _columns(use_case: UseCase) -> str:
     body = "\n".join(
         f"| `{column.name}` | {column.title} | {column.type} | {_allowed(column)} | {_use(column)} |"
-        for column in use_case.columns
+        for column in (*use_case.facts.values(), *use_case.columns)
     )
     return f"| column | title | type | allowed | used as |\n|---|---|---|---|---|\n{body}"
 
@@ -115,6 +122,8 @@ def _use(column: Column) -> str:
     if column.drop:
         return f"dropped: {column.drop}"
     clipped = ", outliers clipped" if column.outliers == "clip" else ""
+    if column.impute == "none":
+        return f"feature; never missing{clipped}"
     if column.impute == "unknown":
         return "feature; missing is the level 'unknown'"
     if column.impute == "constant":
@@ -135,6 +144,22 @@ def _rules(use_case: UseCase) -> Iterator[str]:
         if not rule.name.endswith("clean text"):
             yield f"- `{rule.column}`: {rule.says}"
     yield "- every column: at most 1000 characters, none of them a control character"
+
+
+def _matures(use_case: UseCase) -> str:
+    label = use_case.label
+    if label.horizon is None:
+        return "known at load."
+    ages = ", ".join(_words(age) for age in use_case.as_of)
+    return (
+        f"within {_words(label.horizon)}, recorded at most {_words(label.lag)} late; training rows at the ages {ages}."
+    )
+
+
+def _relations(use_case: UseCase) -> str:
+    relations = use_case.source.relations
+    noun = "Relation" if len(relations) == 1 else "Relations"
+    return f"{noun} {', '.join(f'`{relation}`' for relation in relations)}"
 
 
 def _words(duration: timedelta) -> str:

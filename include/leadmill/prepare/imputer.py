@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 MAX_DONORS = 20_000
 _NEIGHBOURS = 15
+# Each row that is filled meets each of them.
+_MOST_TO_COMPARE = 5_000
 _TREE = {"max_depth": 8, "min_samples_leaf": 20, "random_state": 7}
 # skops loads what it knows to be harmless, and these. A hostile Tree could crash the process: artifacts come from
 # our own database only, which holds every other input of the pipeline too.
@@ -40,9 +42,11 @@ class Imputer:
             values = frame[column.name]
             missing = values.isna()
             result = values.astype(object)
-            if missing.any():
+            gaps = bool(missing.any())
+            if gaps and column.impute != "none":
                 result[missing] = self._values(column, columns, frame, missing)
-            filled[column.name] = _typed(result, column)
+            # A gap that may not be there stays one: the second check refuses the row.
+            filled[column.name] = result if gaps and column.impute == "none" else _typed(result, column)
             if column.has_flag:
                 filled[column.flag] = missing
         rest = frame.drop(columns=[column.name for column in columns])
@@ -52,13 +56,11 @@ class Imputer:
         self, column: Column, columns: Sequence[Column], frame: "pd.DataFrame", missing: "pd.Series[bool]"
     ) -> list[Any]:
         count = int(missing.sum())
-        if column.impute == UNKNOWN_LEVEL:
-            return [UNKNOWN_LEVEL] * count
         filler = self.fillers.get(column.name)
         if filler is None:
-            return [_stored(column.fill, column)] * count
+            return [column.cold_start] * count
         if column.impute in ("median", "mode"):
-            return [_stored(filler, column)] * count
+            return [filler] * count
         predicted = filler.predict(_predictors(frame[missing], columns, column.name))
         return [_bounded(value, column) for value in predicted.tolist()]
 
@@ -83,6 +85,8 @@ def fit(version: int, donors: "pd.DataFrame", columns: Sequence[Column], fitted_
 
 
 def _fit_column(known: "pd.DataFrame", column: Column, columns: Sequence[Column]) -> Any:
+    if column.impute == "knn":
+        known = known.tail(_MOST_TO_COMPARE)
     values = known[column.name]
     if column.impute == "median":
         return _number(values.astype(float).median(), column)
@@ -158,11 +162,6 @@ def _number(value: Any, column: Column) -> float | int:
     number = number if low is None else max(number, low)
     number = number if high is None else min(number, high)
     return number if column.type == "float" else round(number)
-
-
-def _stored(value: Any, column: Column) -> Any:
-    """A constant of the spec as it is stored: an ordered level as its ordinal."""
-    return column.ordinal(value) if column.type == "ordered" and isinstance(value, str) else value
 
 
 def _typed(values: "pd.Series[Any]", column: Column) -> "pd.Series[Any]":

@@ -1,21 +1,23 @@
-"""Impute and encode: the accepted rows of a window, typed, canonical and filled, into ``staging.<use case>``."""
+"""Impute and encode: the accepted rows of a window as feature rows, canonical and filled, in ``staging.<use case>``."""
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import text
+import psycopg
 
 from leadmill import names
-from leadmill.extract.windows import accepted_rows, find_window
+from leadmill.extract.windows import Window, accepted_rows, find_window
 from leadmill.faults import kill_point
-from leadmill.prepare import imputer as imputers
-from leadmill.prepare.imputer import Imputer
-from leadmill.prepare.slices import fill_in_slices
+from leadmill.prepare.derived import derived_rows
+from leadmill.prepare.donors import donors_before, donors_counted, stored_imputers
+from leadmill.prepare.facts import store_facts
+from leadmill.prepare.imputer import Imputer, dump
+from leadmill.prepare.moments import store_moments
+from leadmill.prepare.slices import Filling, fill_in_slices
 from leadmill.prepare.typed import typed_rows_sql
 from leadmill.spec import UseCase
-from leadmill.storage.database import copy_connection, engine, use_case_lock
+from leadmill.storage.database import copy_connection, use_case_lock
 from leadmill.storage.frames import copy_frame, read_frame
 
 if TYPE_CHECKING:
@@ -40,85 +42,89 @@ class Prepared:
 def impute_encode(use_case: UseCase, address: str) -> Prepared:
     """Stage the prepared rows of the window. Running it again leaves the same rows and the same imputers.
 
-    Of a published window nothing is prepared again: later rows name its imputers.
+    A snapshot gives one row per accepted row. An event source gives one per moment at which features may have changed:
+    its facts are typed and stored first. Of a published window nothing is prepared again: later rows name its imputers.
     """
     with use_case_lock(use_case.name):
         window = find_window(use_case, address)
         if window.status == "published":
             return Prepared(0, {}, {})
-        accepted_rows(window)
-        frame = read_frame(typed_rows_sql(use_case), [window.window_id])
-        stored = _stored(use_case, window.window_id)
-        filling = fill_in_slices(
-            use_case, frame, stored, _rows_before(use_case), lambda until: _history(use_case, until)
-        )
-        staged = _joined(use_case, filling.parts, frame).assign(window_id=window.window_id)
-        with copy_connection() as connection:
-            connection.execute(
-                f"DELETE FROM {names.staging_table(use_case)} WHERE window_id = %s".encode(), [window.window_id]
-            )
-            connection.execute(
-                b"DELETE FROM ops.imputers WHERE use_case = %s AND window_id = %s", [use_case.name, window.window_id]
-            )
-            for fitted in filling.fitted:
-                connection.execute(
-                    b"INSERT INTO ops.imputers "
-                    b"(use_case, version, fitted_through, rows, spec_version, artifact, window_id) "
-                    b"VALUES (%s, %s, %s, %s, %s, %s, %s)",
-                    [
-                        use_case.name,
-                        fitted.version,
-                        fitted.fitted_through,
-                        fitted.rows,
-                        use_case.version,
-                        imputers.dump(fitted),
-                        window.window_id,
-                    ],
-                )
-            copy_frame(connection, names.staging_table(use_case), staged)
-            kill_point("impute_encode.copied")
-    flags = {column.name: int(staged[column.flag].sum()) for column in use_case.feature_columns if column.has_flag}
-    counts = dict(Counter(sorted(staged["imputer_version"].astype(int).tolist())))
-    return Prepared(len(staged), {name: rows for name, rows in flags.items() if rows}, counts)
+        accepted = accepted_rows(window)
+        if use_case.has_events:
+            with copy_connection() as connection:
+                store_facts(connection, use_case, window.window_id)
+                kill_point("impute_encode.facts")
+                store_moments(connection, use_case, window)
+        frame = _rows(use_case, window)
+        return stage(use_case, window, frame, len(frame) if use_case.has_events else accepted)
 
 
-def _joined(use_case: UseCase, parts: "list[pd.DataFrame]", frame: "pd.DataFrame") -> "pd.DataFrame":
-    import pandas as pd
-
-    if parts:
-        return pd.concat(parts, ignore_index=True)
-    return imputers.cold_start().fill(frame, use_case.feature_columns).assign(imputer_version=0)
-
-
-def _stored(use_case: UseCase, window_id: int) -> list[Imputer]:
-    """Fitted imputers, those of earlier attempts at this window left out."""
-    with engine().connect() as connection:
-        rows = connection.execute(
-            text(
-                "SELECT version, fitted_through, rows, artifact FROM ops.imputers "
-                "WHERE use_case = :name AND window_id <> :window ORDER BY version"
-            ),
-            {"name": use_case.name, "window": window_id},
-        )
-        return [imputers.load(row.version, row.fitted_through, row.rows, bytes(row.artifact)) for row in rows]
-
-
-def _rows_before(use_case: UseCase) -> int:
-    with engine().connect() as connection:
-        count: int = connection.execute(text(f"SELECT count(*) FROM {names.features_table(use_case)}")).scalar_one()
-    return count
-
-
-def _history(use_case: UseCase, until: datetime) -> "pd.DataFrame":
-    """Feature rows before ``until`` as they were before filling: a flagged value is missing again."""
-    columns = ", ".join(
-        f"CASE WHEN NOT {column.flag} THEN {column.name} END AS {column.name}"
-        if column.has_flag
-        else f"NULLIF({column.name}, 'unknown') AS {column.name}"
-        for column in use_case.feature_columns
+def stage(use_case: UseCase, window: Window, frame: "pd.DataFrame", expected: int) -> Prepared:
+    """Fill the typed rows of ``frame`` and stage them; ``expected`` is how many rows the window must come to."""
+    filling = fill_in_slices(
+        use_case,
+        frame,
+        stored_imputers(use_case, window.window_id),
+        donors_counted(use_case),
+        lambda until: donors_before(use_case, window, until),
     )
-    statement = (
-        f"SELECT event_timestamp, {columns} FROM {names.features_table(use_case)} "
-        f"WHERE event_timestamp < $1 ORDER BY event_timestamp DESC, {use_case.entity.key}, created_timestamp LIMIT $2"
-    )
-    return read_frame(statement, [until, imputers.MAX_DONORS])
+    with copy_connection() as connection:
+        connection.execute(
+            f"DELETE FROM {names.staging_table(use_case)} WHERE window_id = %s".encode(), [window.window_id]
+        )
+        _store_imputers(connection, use_case, window.window_id, filling.fitted)
+        for part in filling.parts:
+            copy_frame(connection, names.staging_table(use_case), part.assign(window_id=window.window_id))
+        connection.execute(
+            b"UPDATE ops.windows SET prepared = %(prepared)s, donors = %(donors)s, waiting = %(waiting)s "
+            b"WHERE window_id = %(window)s",
+            {
+                "prepared": expected,
+                "donors": int(frame["donor"].sum()),
+                "waiting": _waiting(connection, use_case, window.window_id),
+                "window": window.window_id,
+            },
+        )
+        kill_point("impute_encode.copied")
+    return _summary(use_case, filling)
+
+
+def _rows(use_case: UseCase, window: Window) -> "pd.DataFrame":
+    if use_case.has_events:
+        return derived_rows(use_case, window.window_id)
+    return read_frame(typed_rows_sql(use_case), [window.window_id])
+
+
+def _store_imputers(connection: psycopg.Connection, use_case: UseCase, window_id: int, fitted: list[Imputer]) -> None:
+    connection.execute(b"DELETE FROM ops.imputers WHERE use_case = %s AND window_id = %s", [use_case.name, window_id])
+    for one in fitted:
+        connection.execute(
+            b"INSERT INTO ops.imputers "
+            b"(use_case, version, fitted_through, rows, spec_version, artifact, window_id) "
+            b"VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            [use_case.name, one.version, one.fitted_through, one.rows, use_case.version, dump(one), window_id],
+        )
+
+
+def _waiting(connection: psycopg.Connection, use_case: UseCase, window_id: int) -> int:
+    """Entities that the window's facts name and that got no features: the source has not declared them yet."""
+    if not use_case.has_events:
+        return 0
+    key = use_case.entity.key
+    row = connection.execute(
+        f"SELECT count(DISTINCT m.{key}) FROM {names.moments_table(use_case)} AS m WHERE m.window_id = %(window)s "
+        f"AND NOT EXISTS (SELECT FROM {names.staging_table(use_case)} AS s WHERE s.window_id = %(window)s "
+        f"AND s.{key} = m.{key})".encode(),
+        {"window": window_id},
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _summary(use_case: UseCase, filling: Filling) -> Prepared:
+    flags = {column.name: column.flag for column in use_case.feature_columns if column.has_flag}
+    cells = {name: sum(int(part[flag].sum()) for part in filling.parts) for name, flag in flags.items()}
+    versions: Counter[int] = Counter()
+    for part in filling.parts:
+        versions.update(part["imputer_version"].astype(int).tolist())
+    rows = sum(len(part) for part in filling.parts)
+    return Prepared(rows, {name: count for name, count in cells.items() if count}, dict(sorted(versions.items())))

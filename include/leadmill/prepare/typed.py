@@ -6,9 +6,10 @@ from leadmill.spec import UseCase
 
 
 def typed_rows_sql(use_case: UseCase) -> str:
-    """SQL with one parameter, $1 = the window: row_no, key, event_timestamp, content_hash and the feature columns.
+    """SQL of a snapshot's rows with one parameter, $1 = the window, in the order of event_timestamp and row_no.
 
-    ``sql/features.sql`` of the use case reads the relation ``typed`` and gives the same columns back.
+    Columns: row_no, key, event_timestamp, first_recorded_at (the same), donor (every row teaches), content_hash and
+    the feature columns. ``sql/features.sql`` of the use case reads the relation ``typed`` and gives the same back.
     """
     key = use_case.entity.key
     stored_key = use_case.entity.canonical(f"batch.{key}")
@@ -20,6 +21,7 @@ def typed_rows_sql(use_case: UseCase) -> str:
         f"FROM {names.raw_table(use_case)} AS batch WHERE batch.window_id = $1 AND NOT EXISTS ("
         f"SELECT FROM {names.rejected_table(use_case)} AS r WHERE r.window_id = $1 AND r.suite = 'raw' "
         f"AND r.row_no = batch.row_no)), derived AS ({use_case.sql('features').strip().rstrip(';')}\n) "
-        f"SELECT row_no, {key}, event_timestamp, encode(sha256(convert_to(ROW({wanted})::text, 'UTF8')), 'hex') "
-        f"AS content_hash, {wanted} FROM derived ORDER BY event_timestamp, row_no"
+        f"SELECT row_no, {key}, event_timestamp, event_timestamp AS first_recorded_at, true AS donor, "
+        f"encode(sha256(convert_to(ROW({wanted})::text, 'UTF8')), 'hex') AS content_hash, {wanted} "
+        "FROM derived ORDER BY event_timestamp, row_no"
     ).replace(r"\:", ":")

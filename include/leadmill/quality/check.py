@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from leadmill import names
 from leadmill.errors import SHOWN_EXAMPLES, LeadmillError, WindowBlocked, examples
-from leadmill.extract.windows import Window, accepted_rows, block, find_window
+from leadmill.extract.windows import Window, accepted_rows, block, find_window, prepared_rows
 from leadmill.faults import kill_point
 from leadmill.quality.checkpoint import Report, run_suite
 from leadmill.quality.rules import Rule, row_rules
@@ -84,8 +84,8 @@ def check_features(use_case: UseCase, address: str, run_id: str) -> Checked:
         window = find_window(use_case, address)
         if window.status == "published":
             return _judged_before(window)
-        accepted = accepted_rows(window)
-        report = _validate(use_case, window, "features", run_id, features_suite(use_case, accepted))
+        prepared = prepared_rows(window)
+        report = _validate(use_case, window, "features", run_id, features_suite(use_case, prepared))
         rules = feature_rules(use_case)
         with engine().begin() as connection:
             broken = _quarantine(connection, use_case, window, "features", rules)
@@ -96,11 +96,11 @@ def check_features(use_case: UseCase, address: str, run_id: str) -> Checked:
                 {"w": window.window_id},
             ).scalar_one()
         _agree(report, broken, rules)
-        checked = Checked(accepted - refused, refused, broken, _rows(use_case, window, "features"), report.document)
+        checked = Checked(prepared - refused, refused, broken, _rows(use_case, window, "features"), report.document)
         row_names = {rule.name for rule in rules}
         reasons = [f.rule for f in report.broken if f.rule not in row_names]
-        if refused > use_case.source.max_rejected_share * accepted:
-            reasons.append(f"{refused:,} of {accepted:,} prepared rows are not fit. {checked.what_broke()}")
+        if refused > use_case.source.max_rejected_share * prepared:
+            reasons.append(f"{refused:,} of {prepared:,} prepared rows are not fit. {checked.what_broke()}")
         if reasons:
             block(use_case, window, "; ".join(reasons))
             raise WindowBlocked(use_case.name, window.window_id, reasons)
@@ -139,7 +139,7 @@ def _validate(use_case: UseCase, window: Window, suite: str, run_id: str, expect
             text(
                 "INSERT INTO ops.validations (use_case, window_id, attempt, suite, rule, column_name, success, "
                 "checked, failed, examples, document, run_id) VALUES (:use_case, :window, :attempt, :suite, :rule, "
-                ":column, :success, (SELECT CASE WHEN :suite = 'raw' THEN read - already_seen ELSE accepted END "
+                ":column, :success, (SELECT CASE WHEN :suite = 'raw' THEN read - already_seen ELSE prepared END "
                 "FROM ops.windows WHERE window_id = :window), :failed, :examples, :document, :run)"
             ),
             values,
@@ -153,6 +153,10 @@ def _quarantine(
     """Set aside, in one statement, every row that breaks a rule; rows per broken rule."""
     raw, rejected = names.raw_table(use_case), names.rejected_table(use_case)
     judged = raw if suite == "raw" else names.staging_table(use_case)
+    # A snapshot's prepared row is shown as its raw row; one of an event source comes from many facts.
+    of_events = suite == "features" and use_case.has_events
+    shown, recorded = (judged, "event_timestamp") if of_events else (raw, "recorded_at")
+    key = f"left(r.{use_case.entity.key}::text, 200)"
     broken = ", ".join(f"CASE WHEN NOT ({rule.predicate}) THEN {literal(rule.name)} END" for rule in rules)
     values = {"window": window.window_id, "suite": suite}
     connection.execute(text(f"DELETE FROM {rejected} WHERE window_id = :window AND suite = :suite"), values)
@@ -162,8 +166,8 @@ def _quarantine(
             f" SELECT row_no, array_remove(ARRAY[{broken}], NULL) AS rules"
             f" FROM {judged} AS batch WHERE window_id = :window) "
             f"INSERT INTO {rejected} (window_id, row_no, suite, recorded_at, key, rules, row) "
-            f"SELECT :window, row_no, :suite, r.recorded_at, left(r.{use_case.entity.key}, 200), rules, to_jsonb(r) "
-            f"FROM judged JOIN {raw} AS r USING (row_no) WHERE r.window_id = :window AND cardinality(rules) > 0"
+            f"SELECT :window, row_no, :suite, r.{recorded}, {key}, rules, to_jsonb(r) "
+            f"FROM judged JOIN {shown} AS r USING (row_no) WHERE r.window_id = :window AND cardinality(rules) > 0"
         ),
         values,
     )

@@ -33,24 +33,31 @@ def row_rules(use_case: UseCase) -> tuple[Rule, ...]:
             f"coalesce({key} ~ {literal(use_case.entity.key_pattern)}, false)",
         ),
         Rule(
-            f"{key}: once",
-            key,
-            "at most once at one recorded time in a window; the first is kept",
-            f"NOT EXISTS (SELECT FROM {names.raw_table(use_case)} AS earlier WHERE earlier.window_id = batch.window_id "
-            f"AND {use_case.entity.same_key(f'earlier.{key}')} = {use_case.entity.same_key(f'batch.{key}')} "
-            "AND earlier.recorded_at = batch.recorded_at "
-            "AND earlier.row_no < batch.row_no)",
-        ),
-        Rule(
             f"{label}: yes or no",
             label,
             "yes, no or not known yet",
             f"({values.given_name(label)} IS NULL OR ({values.truth_name(label)}) IS NOT NULL)",
         ),
     ]
-    for column in use_case.columns:
+    if not use_case.has_events:
+        found.insert(1, _once(use_case))
+    for column in use_case.raw_columns:
         found.extend(_column_rules(column))
     return tuple(found)
+
+
+def _once(use_case: UseCase) -> Rule:
+    """A snapshot has one row per entity; facts about one entity may share a recorded time."""
+    key = use_case.entity.key
+    return Rule(
+        f"{key}: once",
+        key,
+        "at most once at one recorded time in a window; the first is kept",
+        f"NOT EXISTS (SELECT FROM {names.raw_table(use_case)} AS earlier WHERE earlier.window_id = batch.window_id "
+        f"AND {use_case.entity.same_key(f'earlier.{key}')} = {use_case.entity.same_key(f'batch.{key}')} "
+        "AND earlier.recorded_at = batch.recorded_at "
+        "AND earlier.row_no < batch.row_no)",
+    )
 
 
 def _column_rules(column: Column) -> list[Rule]:
@@ -72,6 +79,10 @@ def _column_rules(column: Column) -> list[Rule]:
         if bounds:
             says = " and ".join(_bound(column))
             rules.append(Rule(f"{name}: range", name, says, f"coalesce({' AND '.join(bounds)}, true)"))
+    if column.required:
+        rules.append(Rule(f"{name}: present", name, "present", f"({value}) IS NOT NULL"))
+    if column.type == "timestamp":
+        rules.extend(_time_rules(column, value))
     if column.type == "bool":
         rules.append(
             Rule(f"{name}: yes or no", name, "yes or no", f"({value} IS NULL OR ({values.truth(column)}) IS NOT NULL)")
@@ -79,6 +90,20 @@ def _column_rules(column: Column) -> list[Rule]:
     if column.type == "ordered":
         says = f"one of {', '.join(column.levels)}"
         rules.append(Rule(f"{name}: level", name, says, f"({value} IS NULL OR ({values.ordinal(column)}) IS NOT NULL)"))
+    return rules
+
+
+def _time_rules(column: Column, value: str) -> list[Rule]:
+    name, moment = column.name, values.moment(column)
+    rules = [Rule(f"{name}: time", name, "a date or time", f"({value} IS NULL OR ({moment}) IS NOT NULL)")]
+    if column.timezone:
+        says = f"a time that the clocks of {column.timezone} show once, or a time with its offset"
+        rules.append(Rule(f"{name}: local time", name, says, f"coalesce({values.shown_once(column)}, true)"))
+    if column.past:
+        says = "at most a minute after it was recorded"
+        rules.append(
+            Rule(f"{name}: past", name, says, f"coalesce({moment} <= recorded_at + interval '1 minute', true)")
+        )
     return rules
 
 

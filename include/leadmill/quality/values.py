@@ -11,7 +11,14 @@ NUMBER_PATTERN = r"^[+-]?([0-9]{1,15}([.][0-9]{0,15})?|[.][0-9]{1,15})([eE][+-]?
 WHOLE_PATTERN = r"^[+-]?[0-9]{1,15}([.]0{0,15})?$"
 TRUE_WORDS = ("yes", "true", "t", "y", "1", "1.0")
 FALSE_WORDS = ("no", "false", "f", "n", "0", "0.0")
+LOCAL_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?)?$"
+ZONED_PATTERN = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)? ?"
+    r"(Z|[+-][0-9]{2}(:?[0-9]{2}(:?[0-9]{2})?)?)$"
+)
 MAX_LENGTH = 1000
+# By how much clocks are put back and forward somewhere in the world.
+_SHIFTS = ("30 minutes", "1 hour", "2 hours")
 
 
 def given(column: Column) -> str:
@@ -79,8 +86,41 @@ def ordinal(column: Column) -> str:
     return f"CASE {branches} END"
 
 
+def moment(column: Column) -> str:
+    """The value as a timestamptz, or NULL where it is missing or none.
+
+    A time with an offset is taken at its word; one without is local to the column's time zone, and none without that.
+    """
+    value = given(column)
+    zoned = _if_valid(value, ZONED_PATTERN, "timestamptz", f"({value})::timestamptz")
+    local = _local(column, f"({value})::timestamp AT TIME ZONE {literal(column.timezone)}") if column.timezone else ""
+    return f"CASE {zoned} {local} END"
+
+
+def shown_once(column: Column) -> str:
+    """Whether a local time exists and exists once (not in the hour that is skipped or repeated); NULL for others."""
+    value, zone = given(column), literal(str(column.timezone))
+    local = f"({value})::timestamp"
+    instant = f"({local} AT TIME ZONE {zone})"
+    others = ", ".join(
+        f"({instant} {sign} interval '{shift}') AT TIME ZONE {zone}" for shift in _SHIFTS for sign in "+-"
+    )
+    once = f"({instant} AT TIME ZONE {zone}) = {local} AND {local} NOT IN ({others})"
+    return f"CASE {_local(column, once)} END"
+
+
+def _local(column: Column, then: str) -> str:
+    return _if_valid(given(column), LOCAL_PATTERN, "timestamp", then)
+
+
+def _if_valid(value: str, pattern: str, kind: str, then: str) -> str:
+    return f"WHEN {value} ~ {literal(pattern)} AND pg_input_is_valid({value}, '{kind}') THEN {then}"
+
+
 def prepared(column: Column) -> str:
     """The typed value before imputation, NULL where it is missing."""
+    if column.type == "timestamp":
+        return moment(column)
     if column.type == "category":
         return level(column)
     if column.type == "ordered":

@@ -8,6 +8,7 @@ from sklearn.pipeline import Pipeline
 
 from leadmill import names
 from leadmill.errors import PromotionRefused
+from leadmill.features.closed import closed_sql
 from leadmill.registry import documents, ledger, store
 from leadmill.registry.bands import Frozen, cut_offs, percentile_grid
 from leadmill.registry.champion import champion_version, load_version, proved_pipeline
@@ -74,7 +75,7 @@ def _check_still_current(use_case: UseCase, run_id: str, verdict: Verdict, actor
 
 
 def _frozen(use_case: UseCase, run_id: str, model: Pipeline) -> Frozen:
-    x = model_frame(read_frame(_population(use_case), [use_case.score.population]), model_inputs(use_case))
+    x = model_frame(read_frame(_population(use_case)), model_inputs(use_case))
     population = "latest features"
     if len(x) < SMALLEST_POPULATION:
         x, population = training_set(use_case, run_id).holdout.x, "holdout"
@@ -83,9 +84,6 @@ def _frozen(use_case: UseCase, run_id: str, model: Pipeline) -> Frozen:
 
 
 def _population(use_case: UseCase) -> str:
-    """Latest features of all entities, or of those without an outcome where the population is 'open'."""
-    key, labels = use_case.entity.key, names.labels_table(use_case)
-    return (
-        f"SELECT * FROM {names.latest_view(use_case)} AS f "
-        f"WHERE $1 = 'all' OR NOT EXISTS (SELECT FROM {labels} AS l WHERE l.{key} = f.{key})"
-    )
+    """Latest features of all entities, or of the open ones where the population is 'open'."""
+    key = use_case.entity.key
+    return f"SELECT * FROM {names.latest_view(use_case)} AS f WHERE NOT {closed_sql(use_case, f'f.{key}')}"

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from leadmill import names
 from leadmill.clock import source_now
 from leadmill.faults import kill_point
+from leadmill.features.closed import closed_sql
 from leadmill.registry.champion import champion, load_version
 from leadmill.scoring.predict import predict
 from leadmill.spec import UseCase
@@ -46,12 +47,7 @@ def plan(use_case: UseCase, run_id: str, chunk_rows: int = CHUNK_ROWS) -> list[C
     with engine().begin() as connection:
         staging = names.scores_staging_table(use_case)
         connection.execute(text(f"DELETE FROM {staging} WHERE run_id = :run"), {"run": run_id})
-        values = {
-            "version": serving.version,
-            "population": use_case.score.population,
-            "rows": chunk_rows,
-            "most": MOST_CHUNKS,
-        }
+        values = {"version": serving.version, "rows": chunk_rows, "most": MOST_CHUNKS}
         bounds = connection.execute(text(_parts(use_case)), values).all()
     rows = [int(row.rows) for row in bounds] or [0]
     lasts = [str(row.last) for row in bounds[:-1]]
@@ -64,7 +60,7 @@ def plan(use_case: UseCase, run_id: str, chunk_rows: int = CHUNK_ROWS) -> list[C
 def score_chunk(use_case: UseCase, run_id: str, chunk: Chunk) -> int:
     """Score one chunk into staging, replacing what this run staged of it before; returns its rows."""
     serving = load_version(use_case, chunk.version)
-    bounds = [chunk.version, use_case.score.population, chunk.after or "", chunk.through or ""]
+    bounds = [chunk.version, chunk.after or "", chunk.through or ""]
     features = read_frame(_features(use_case), bounds)
     scored = predict(use_case, serving, features)
     scored = scored.assign(
@@ -83,11 +79,11 @@ def score_chunk(use_case: UseCase, run_id: str, chunk: Chunk) -> int:
     return len(scored)
 
 
-def due(use_case: UseCase, version: str = ":version", population: str = ":population") -> str:
+def due(use_case: UseCase, version: str = ":version") -> str:
     """SQL: the latest features of the entities to be scored. Nobody else says who is due.
 
-    Those of the population without a score, or with one by another version than ``version``, of other features, or
-    made before these features were written. ``version`` and ``population`` are the placeholders of bound values.
+    Those that are not closed and have no score, or one by another version than ``version`` (a placeholder), of other
+    features, or made before these features were written.
     """
     key = use_case.entity.key
     return (
@@ -95,16 +91,15 @@ def due(use_case: UseCase, version: str = ":version", population: str = ":popula
         f"LEFT JOIN {names.scores_table(use_case)} AS s ON s.{key} = f.{key} "
         f"WHERE (s.{key} IS NULL OR s.model_version <> {version} OR s.feature_timestamp <> f.event_timestamp "
         "OR f.created_timestamp > s.scored_at) "
-        f"AND ({population} = 'all' OR NOT EXISTS (SELECT FROM {names.labels_table(use_case)} AS l "
-        f"WHERE l.{key} = f.{key}))"
+        f"AND NOT {closed_sql(use_case, f'f.{key}')}"
     )
 
 
 def count_due(use_case: UseCase, version: str) -> int:
     """How many entities wait for a score by that version."""
-    values = {"version": version, "population": use_case.score.population}
     with engine().connect() as connection:
-        count: int = connection.execute(text(f"SELECT count(*) FROM ({due(use_case)}) AS due"), values).scalar_one()
+        counted = connection.execute(text(f"SELECT count(*) FROM ({due(use_case)}) AS due"), {"version": version})
+        count: int = counted.scalar_one()
     return count
 
 
@@ -122,6 +117,6 @@ def _parts(use_case: UseCase) -> str:
 def _features(use_case: UseCase) -> str:
     key, kind = use_case.entity.key, use_case.entity.sql_type
     return (
-        f"SELECT * FROM ({due(use_case, '$1', '$2')}) AS d "
-        f"WHERE ($3 = '' OR d.{key} > nullif($3, '')::{kind}) AND ($4 = '' OR d.{key} <= nullif($4, '')::{kind})"
+        f"SELECT * FROM ({due(use_case, '$1')}) AS d "
+        f"WHERE ($2 = '' OR d.{key} > nullif($2, '')::{kind}) AND ($3 = '' OR d.{key} <= nullif($3, '')::{kind})"
     )

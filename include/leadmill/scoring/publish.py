@@ -8,6 +8,7 @@ from leadmill import names
 from leadmill.clock import source_now
 from leadmill.errors import LeadmillError, ScoresOutdated
 from leadmill.faults import kill_point
+from leadmill.features.closed import closed_sql
 from leadmill.registry.champion import champion_version
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine
@@ -112,18 +113,17 @@ def _clear(use_case: UseCase) -> str:
 
 
 def _refresh(use_case: UseCase) -> str:
-    """Statuses of all open rows; a closed one is frozen."""
+    """Statuses of all rows; of a closed entity nothing else ever changes."""
     status = _status(use_case, "s")
-    return (
-        f"UPDATE {names.scores_table(use_case)} AS s SET status = {status} "
-        f"WHERE s.status <> 'closed' AND s.status <> {status}"
-    )
+    return f"UPDATE {names.scores_table(use_case)} AS s SET status = {status} WHERE s.status <> {status}"
 
 
 def _status(use_case: UseCase, row: str) -> str:
-    """SQL: 'stale' or 'fresh' for the score in ``row``. A quiet entity is not stale."""
+    """SQL: 'closed', 'stale' or 'fresh' for the score in ``row``. A quiet entity is not stale."""
+    stored = f"{row}.{use_case.entity.key}"
     return (
-        f"CASE WHEN {use_case.entity.same_key(f'{row}.{use_case.entity.key}::text')} IN ({_refused(use_case)}) "
+        f"CASE WHEN {closed_sql(use_case, stored)} THEN 'closed' "
+        f"WHEN {use_case.entity.same_key(f'{stored}::text')} IN ({_refused(use_case)}) "
         "OR (SELECT max(w.until) FROM ops.windows AS w WHERE w.use_case = :name AND w.status = 'published') "
         ">= :deadline IS NOT TRUE THEN 'stale' ELSE 'fresh' END"
     )
@@ -139,6 +139,17 @@ def _refused(use_case: UseCase) -> str:
         f"WHERE {entity.same_key(f'a.{entity.key}')} = {entity.same_key('r.key')} "
         "AND a.recorded_at >= r.recorded_at AND v.status = 'published' AND NOT EXISTS ("
         f"SELECT FROM {rejected} AS x WHERE x.window_id = a.window_id AND x.row_no = a.row_no))"
+    ) + (_unprepared(use_case) if use_case.has_events else "")
+
+
+def _unprepared(use_case: UseCase) -> str:
+    """SQL, for events: and those whose features were refused after preparation, until newer ones are published."""
+    entity, rejected = use_case.entity, names.rejected_table(use_case)
+    return (
+        f" UNION SELECT {entity.same_key('r.key')} FROM {rejected} AS r JOIN ops.windows AS w USING (window_id) "
+        "WHERE w.status = 'published' AND r.suite = 'features' AND NOT EXISTS ("
+        f"SELECT FROM {names.features_table(use_case)} AS f WHERE f.{entity.key}::text = r.key "
+        "AND f.event_timestamp > r.recorded_at)"
     )
 
 

@@ -13,11 +13,15 @@ from leadmill.storage.literals import literal
 
 @dataclass(frozen=True)
 class TableColumn:
-    """Name, Postgres type with its constraints, and what it means."""
+    """Name, Postgres type with its constraints, and what it means.
+
+    ``before``: the value (an SQL literal) that rows have which are older than the column, where it is not null.
+    """
 
     name: str
     type: str
     comment: str
+    before: str | None = None
 
 
 @dataclass(frozen=True)
@@ -32,13 +36,19 @@ class Table:
 
 
 def feature_columns(use_case: UseCase) -> Iterator[TableColumn]:
-    """The prepared columns in table order: each feature, then its flag."""
+    """The prepared columns in table order: each feature, then its flag.
+
+    In rows older than a feature it reads as its constant, flagged as missing.
+    """
     for column in use_case.feature_columns:
         unit = f" in {column.unit}" if column.unit else ""
         levels = f"; ordinal of {', '.join(column.levels)}" if column.type == "ordered" else ""
-        yield TableColumn(column.name, column.sql_type, f"{column.title}{unit}{levels}")
+        title = f"{column.title}{unit}{levels}"
+        constant = int(column.cold_start) if column.sql_type == "bigint" else column.cold_start  # type: ignore[arg-type]
+        yield TableColumn(column.name, column.sql_type, title, literal(str(constant)))
         if column.has_flag:
-            yield TableColumn(column.flag, "boolean", f"Whether '{column.name}' was missing and has been filled")
+            comment = f"Whether '{column.name}' was missing and has been filled"
+            yield TableColumn(column.flag, "boolean", comment, "'true'")
 
 
 def tables(use_case: UseCase) -> tuple[Table, ...]:
@@ -53,7 +63,7 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
     )
     event = TableColumn("event_timestamp", "timestamptz NOT NULL", "Newest recorded time among the facts used")
     created = TableColumn("created_timestamp", "timestamptz NOT NULL", "When it was written, by the source's clock")
-    raw = tuple(TableColumn(column.name, "text", column.title) for column in use_case.columns)
+    raw = tuple(TableColumn(column.name, "text", column.title) for column in use_case.raw_columns)
     return (
         Table(
             names.raw_table(use_case),
@@ -111,13 +121,59 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
             f"{use_case.title}: outcomes, newest known_at per key counts",
             (
                 key,
-                TableColumn("label", "smallint NOT NULL", use_case.label.title or use_case.label.name),
+                TableColumn("label", "smallint", f"{use_case.label.title or use_case.label.name}; null: no outcome"),
+                TableColumn("closed", "boolean NOT NULL", f"Whether it closes the {use_case.entity.name}", "'false'"),
+                TableColumn("occurred_at", "timestamptz", "When the outcome happened"),
                 TableColumn("known_at", "timestamptz NOT NULL", "When the outcome was recorded"),
                 TableColumn("window_id", "bigint NOT NULL", "Window that brought it"),
             ),
             (use_case.entity.key, "known_at"),
         ),
+        *(_event_tables(use_case, key) if use_case.has_events else ()),
         *_score_tables(use_case, key),
+    )
+
+
+def _event_tables(use_case: UseCase, key: TableColumn) -> tuple[Table, ...]:
+    entity = use_case.entity
+    facts = tuple(TableColumn(column.name, column.sql_type, column.title) for column in use_case.raw_columns)
+    brought = TableColumn("window_id", "bigint NOT NULL", "Window that brought it, see ops.windows")
+    first = TableColumn("first_recorded_at", "timestamptz NOT NULL", "Recorded time of its first fact; ages count from")
+    return (
+        Table(
+            names.facts_table(use_case),
+            f"{use_case.title}: accepted facts, typed; features derive from them",
+            (
+                brought,
+                TableColumn("row_no", "bigint NOT NULL", "Position in the window"),
+                key,
+                TableColumn("recorded_at", "timestamptz NOT NULL", "When the source recorded it"),
+                TableColumn("label", "smallint", "Outcome, where the fact is one"),
+                *facts,
+            ),
+            ("window_id", "row_no"),
+            ((entity.key, "recorded_at"),),
+        ),
+        Table(
+            names.entities_table(use_case),
+            f"{use_case.title}: every {entity.name} that a fact names",
+            (key, first, brought),
+            (entity.key,),
+            (("first_recorded_at",), ("window_id",)),
+        ),
+        Table(
+            names.moments_table(use_case),
+            f"{use_case.title}: when features are computed in the window in work",
+            (
+                TableColumn("window_id", "bigint NOT NULL", "Window in work"),
+                TableColumn("row_no", "bigint NOT NULL", "Position in the window, after its facts"),
+                key,
+                TableColumn("as_of", "timestamptz NOT NULL", "Moment; only facts recorded by then are known"),
+                first,
+                TableColumn("donor", "boolean NOT NULL", "Whether imputers learn from it: the first declared age"),
+            ),
+            ("window_id", "row_no"),
+        ),
     )
 
 
@@ -192,8 +248,17 @@ def _ensure(connection: Connection, table: Table) -> bool:
         connection.execute(text(f"COMMENT ON TABLE {table.name} IS {literal(table.comment)}"))
     else:
         for column in new:
-            added = column.type.removesuffix(" NOT NULL")
-            connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {added}"))
+            _add(connection, table, column)
     for column in new:
         connection.execute(text(f"COMMENT ON COLUMN {table.name}.{column.name} IS {literal(column.comment)}"))
     return bool(new)
+
+
+def _add(connection: Connection, table: Table, column: TableColumn) -> None:
+    """Add a column to a table that has rows: they get ``before``, later ones must bring their own value."""
+    if column.before is None:
+        nullable = column.type.removesuffix(" NOT NULL")
+        connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {nullable}"))
+        return
+    connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {column.type} DEFAULT {column.before}"))
+    connection.execute(text(f"ALTER TABLE {table.name} ALTER COLUMN {column.name} DROP DEFAULT"))

@@ -1,7 +1,6 @@
 """Which rows teach and which judge."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -41,7 +40,7 @@ def temporal_holdout(use_case: UseCase, frame: pd.DataFrame) -> Split:
     begins = times.iloc[int(firsts[np.argmin(np.abs(firsts - wanted))])]
     held = (frame[AS_OF] >= begins).to_numpy()
     entities = frame[use_case.entity.key]
-    matured = frame[AS_OF] + (use_case.label.horizon or timedelta(0))
+    matured = frame[AS_OF] + use_case.label.matures_after
     kept = ~held & ~entities.isin(entities[held]).to_numpy() & (matured < begins).to_numpy()
     if not kept.any():
         raise NotTrainable(use_case.name, f"no row's label was known before the holdout begins ({begins.isoformat()})")

@@ -23,9 +23,10 @@ def minutes(count: float) -> datetime:
 def typed_rows(times: list[float]) -> pd.DataFrame:
     """Typed rows of x_education at these minutes; every third value of each learned column is missing."""
     kinds: dict[str, Any] = {"category": "object", "bool": "object"}
-    rows = pd.DataFrame(
-        {"row_no": np.arange(len(times)), "event_timestamp": pd.to_datetime([minutes(t) for t in times])}
-    )
+    moments = pd.to_datetime([minutes(t) for t in times])
+    rows = pd.DataFrame({"row_no": np.arange(len(times)), "event_timestamp": moments})
+    rows["lead_id"] = rows["row_no"].map("{:06d}".format)
+    rows["first_recorded_at"], rows["donor"] = moments, True
     gaps = np.arange(len(times)) % 3 == 0
     for column in x_education().feature_columns:
         values: Any = np.arange(len(times)) % 3

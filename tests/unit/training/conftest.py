@@ -10,7 +10,7 @@ SPEC = """
 name: shop
 title: Shop
 entity: {name: buyer, key: buyer_id, key_type: string}
-source: {connection: warehouse, relation: shop.buyers, watermark: recorded_at, history: snapshot}
+source: {connection: warehouse, relations: [shop.buyers], watermark: recorded_at, history: snapshot}
 label: {name: bought, horizon: none}
 features:
   visits: {type: int, min: 0, outliers: clip, impute: median, fill: 3}

@@ -1,0 +1,18 @@
+"""Which entities are closed: their newest outcome says so."""
+
+from leadmill import names
+from leadmill.spec import UseCase
+
+
+def closed_sql(use_case: UseCase, key: str, by: str | None = None) -> str:
+    """SQL of whether the entity ``key`` (an expression) is closed, by what was recorded up to ``by``, or by now.
+
+    Where the population is 'all', nothing closes.
+    """
+    if use_case.score.population == "all":
+        return "false"
+    known = f" AND l.known_at <= {by}" if by else ""
+    return (
+        f"coalesce((SELECT l.closed FROM {names.labels_table(use_case)} AS l WHERE l.{use_case.entity.key} = {key}"
+        f"{known} ORDER BY l.known_at DESC LIMIT 1), false)"
+    )

@@ -1,0 +1,72 @@
+"""Which entities become training rows, at which time, with which label: the entity side of the point-in-time join."""
+
+from datetime import UTC, datetime, timedelta
+
+from leadmill import names
+from leadmill.features.closed import closed_sql
+from leadmill.spec import UseCase
+
+
+def entity_rows_sql(use_case: UseCase, cutoff: datetime) -> str:
+    """SQL of the training rows as known at ``cutoff``: key, event_timestamp (of the join), as_of, label, weight."""
+    return _by_age(use_case, cutoff) if use_case.has_events else _known_at_load(use_case, cutoff)
+
+
+def _known_at_load(use_case: UseCase, cutoff: datetime) -> str:
+    """One row per labelled entity of a snapshot whose labels are known at load.
+
+    ``event_timestamp`` is the cut-off, so the join takes what was written by then; ``as_of`` is the time of the
+    entity's newest row, which orders the temporal split.
+    """
+    key, moment = use_case.entity.key, _timestamp(cutoff)
+    return (
+        f"SELECT l.{key}, {moment} AS event_timestamp, f.event_timestamp AS as_of, l.label, "
+        "1.0::float8 AS weight "
+        f"FROM (SELECT DISTINCT ON ({key}) {key}, label FROM {names.labels_table(use_case)} "
+        f"WHERE known_at <= {moment} ORDER BY {key}, known_at DESC) AS l "
+        f"JOIN (SELECT DISTINCT ON ({key}) {key}, event_timestamp FROM {names.features_table(use_case)} "
+        f"WHERE event_timestamp <= {moment} AND created_timestamp <= {moment} ORDER BY {key}, event_timestamp DESC) "
+        f"AS f USING ({key})"
+    )
+
+
+def _by_age(use_case: UseCase, cutoff: datetime) -> str:
+    """One row per entity and declared age at which it had features and was open, once the label is certain.
+
+    The label is whether a positive outcome occurred in (as_of, as_of + horizon]; both classes enter only when the
+    horizon and the lag have passed. An entity that had closed by ``as_of`` is left out even where that was recorded
+    later; so is one that closed without an outcome (was deleted) within the horizon. Weights are 1/n per entity, n the
+    ages that have matured, whether it was still open or not: counting its rows would give those that close early, as
+    the positive ones do, more weight, and probabilities too high.
+    """
+    key, labels, moment = use_case.entity.key, names.labels_table(use_case), _timestamp(cutoff)
+    ages = ", ".join(_interval(age) for age in use_case.as_of)
+    horizon = _interval(use_case.label.horizon or timedelta(0))
+    within = (
+        f"l.{key} = a.{key} AND l.known_at <= {moment} AND l.occurred_at > a.as_of "
+        f"AND l.occurred_at <= a.as_of + {horizon}"
+    )
+    closed_by_then = (
+        f"coalesce((SELECT l.closed FROM {labels} AS l WHERE l.{key} = a.{key} AND l.occurred_at <= a.as_of "
+        f"AND l.known_at <= {moment} ORDER BY l.occurred_at DESC LIMIT 1), false)"
+    )
+    return (
+        f"WITH aged AS (SELECT {key}, first_recorded_at + age AS as_of, count(*) OVER (PARTITION BY {key}) AS n "
+        f"FROM {names.entities_table(use_case)} CROSS JOIN unnest(ARRAY[{ages}]) AS age "
+        f"WHERE first_recorded_at + age + {_interval(use_case.label.matures_after)} <= {moment}), "
+        f"labelled AS (SELECT a.{key}, a.as_of, a.n, EXISTS (SELECT FROM {labels} AS l WHERE {within} AND l.label = 1) "
+        f"AS label, EXISTS (SELECT FROM {labels} AS l WHERE {within} AND l.closed AND l.label IS NULL) AS censored "
+        f"FROM aged AS a WHERE NOT {closed_by_then} AND NOT {closed_sql(use_case, f'a.{key}', 'a.as_of')} "
+        f"AND EXISTS (SELECT FROM {names.features_table(use_case)} AS f WHERE f.{key} = a.{key} "
+        "AND f.event_timestamp <= a.as_of)) "
+        f"SELECT {key}, as_of AS event_timestamp, as_of, label::int AS label, "
+        "1.0::float8 / n AS weight FROM labelled WHERE label OR NOT censored"
+    )
+
+
+def _timestamp(moment: datetime) -> str:
+    return f"TIMESTAMPTZ '{moment.astimezone(UTC).isoformat()}'"
+
+
+def _interval(duration: timedelta) -> str:
+    return f"interval '{duration.total_seconds():.0f} seconds'"

@@ -1,0 +1,97 @@
+"""When features are computed: the moments of an event source's window."""
+
+import psycopg
+
+from leadmill import names
+from leadmill.extract.passing import midnight
+from leadmill.extract.windows import Window
+from leadmill.prepare.outcomes import outcomes_sql
+from leadmill.spec import UseCase
+from leadmill.storage.literals import pyformat
+
+
+def store_moments(connection: psycopg.Connection, use_case: UseCase, window: Window) -> int:
+    """Write the moments of the window, numbered by key and time, in the caller's transaction; how many there are.
+
+    An entity that the window touches: the newest recorded time among its facts. While an entity is open: each age of
+    ``as_of`` that it reaches in the window, and the last midnight (the daily pass, for windowed features decay without
+    any fact). A fact that becomes visible late also brings the entity's ages and midnight after it again.
+    """
+    table = names.moments_table(use_case)
+    connection.execute(f"DELETE FROM {table} WHERE window_id = %s".encode(), [window.window_id])
+    values = {
+        "window": window.window_id,
+        "since": window.since,
+        "until": window.until,
+        "midnight": midnight(window.until),
+        "ages": list(use_case.as_of),
+        "youngest": min(use_case.as_of),
+        "facts": window.read,
+    }
+    written = connection.execute(pyformat(_moments_sql(use_case)).encode(), values).rowcount
+    connection.execute(f"ANALYZE {table}".encode())
+    return written
+
+
+def store_past_moments(connection: psycopg.Connection, use_case: UseCase, window: Window) -> int:
+    """Write the moments of every feature row that another version of the spec made; how many there are."""
+    key, table = use_case.entity.key, names.moments_table(use_case)
+    connection.execute(f"DELETE FROM {table} WHERE window_id = %s".encode(), [window.window_id])
+    statement = (
+        f"INSERT INTO {table} (window_id, row_no, {key}, as_of, first_recorded_at, donor) "
+        f"SELECT %(window)s, row_number() OVER (ORDER BY {key}, event_timestamp), {key}, event_timestamp, "
+        "e.first_recorded_at, false FROM ("
+        f"SELECT DISTINCT ON ({key}, event_timestamp) {key}, event_timestamp, spec_version "
+        f"FROM {names.features_table(use_case)} ORDER BY {key}, event_timestamp, created_timestamp DESC) AS newest "
+        f"JOIN {names.entities_table(use_case)} AS e USING ({key}) WHERE spec_version <> %(version)s"
+    )
+    values = {"window": window.window_id, "version": use_case.version}
+    return connection.execute(statement.encode(), values).rowcount
+
+
+def _moments_sql(use_case: UseCase) -> str:
+    key, facts, entities = use_case.entity.key, names.facts_table(use_case), names.entities_table(use_case)
+    return f"""
+        INSERT INTO {names.moments_table(use_case)} (window_id, row_no, {key}, as_of, first_recorded_at, donor)
+        WITH touched AS MATERIALIZED (
+            SELECT f.{key}, min(f.recorded_at) AS earliest, e.first_recorded_at
+            FROM {facts} AS f JOIN {entities} AS e USING ({key}) WHERE f.window_id = :window
+            GROUP BY f.{key}, e.first_recorded_at
+        ),
+        age AS (SELECT unnest(CAST(:ages AS interval[])) AS age),
+        passing AS (
+            SELECT {key}, first_recorded_at + age AS as_of FROM {entities} CROSS JOIN age
+            WHERE (first_recorded_at > CAST(:since AS timestamptz) - age OR CAST(:since AS timestamptz) IS NULL)
+            AND first_recorded_at <= :until - age
+            UNION
+            SELECT {key}, first_recorded_at + age FROM touched CROSS JOIN age
+            WHERE first_recorded_at + age BETWEEN earliest AND :until
+            UNION
+            SELECT {key}, :midnight FROM {entities}
+            WHERE first_recorded_at <= :midnight AND (:midnight > CAST(:since AS timestamptz)
+                OR CAST(:since AS timestamptz) IS NULL)
+            UNION
+            SELECT {key}, :midnight FROM touched WHERE first_recorded_at <= :midnight
+        ),
+        outcome AS MATERIALIZED (
+            SELECT {key}, closed, known_at FROM ({outcomes_sql(use_case)}) AS of_window
+            UNION ALL
+            SELECT {key}, closed, known_at FROM {names.labels_table(use_case)} WHERE window_id <> :window
+        ),
+        newest_outcome AS (
+            SELECT p.{key}, p.as_of, max(o.known_at) AS known_at
+            FROM passing AS p LEFT JOIN outcome AS o ON o.{key} = p.{key} AND o.known_at <= p.as_of
+            GROUP BY p.{key}, p.as_of
+        ),
+        due AS (
+            SELECT n.{key}, n.as_of FROM newest_outcome AS n
+            LEFT JOIN outcome AS o ON o.{key} = n.{key} AND o.known_at = n.known_at
+            WHERE o.closed IS NOT TRUE
+            UNION
+            SELECT f.{key}, max(f.recorded_at) FROM {facts} AS f JOIN touched USING ({key}) GROUP BY f.{key}
+        )
+        SELECT :window, :facts + row_number() OVER (ORDER BY {key}, as_of), {key}, as_of, e.first_recorded_at,
+            as_of = e.first_recorded_at + CAST(:youngest AS interval)
+                AND (as_of > :since OR CAST(:since AS timestamptz) IS NULL)
+        FROM due JOIN {entities} AS e USING ({key})
+    """
