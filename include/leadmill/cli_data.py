@@ -41,7 +41,9 @@ def register(app: typer.Typer) -> None:
     app.command()(run)
     app.command()(score)
     app.command()(docs)
+    app.command()(simulate)
     features_app.command("get")(features_get)
+    features_app.command("backfill")(features_backfill)
     model_app.command("list")(model_list)
     model_app.command("show")(model_show)
     app.add_typer(features_app, name="features")
@@ -49,15 +51,21 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    name: Annotated[str, typer.Argument(metavar="[USE_CASE]", help="Name of the use case.")] = "x_education",
+    name: Annotated[str, typer.Argument(metavar="[USE_CASE]", help="Name of the use case.")] = "leads",
     data: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Your own file.", show_default=False)] = None,
-    leads: Annotated[int | None, typer.Option(min=1, help="Rows of the made-up file.", show_default=False)] = None,
+    leads: Annotated[
+        int | None, typer.Option(min=1, help="Made-up leads [leads: 20,000, x_education: 9,240]", show_default=False)
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Days of simulated history [leads: 365]", show_default=False)
+    ] = None,
     no_stay: Annotated[bool, typer.Option("--no-stay", help="Stop the services at the end.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """From nothing to scored leads: start the services, load a file, run every DAG, show the best leads.
+    """From nothing to scored leads: start the services, fill the warehouse, run every DAG, show the best leads.
 
-    Without --data a made-up file of the same shape is used. What is done already is not done again.
+    The use case 'leads' reads a simulated CRM, 'x_education' a file: yours, or a made-up one of the same shape. What is
+    done already is not done again.
     """
     if data and leads:
         raise typer.BadParameter("--leads is for the made-up file; with --data your own is used", param_hint="--leads")
@@ -67,7 +75,7 @@ def demo(
     from leadmill.local import postgres, stack
 
     try:
-        found = run_demo(use_case, data, leads, err)
+        found = run_demo(use_case, data, leads, days, err)
         if as_json:
             _print_json(asdict(found))
         else:
@@ -112,6 +120,40 @@ def run(
         raise typer.BadParameter(f"there is no stage '{stage}'. {hint}", param_hint="STAGE")
     run_id = f"cli/{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"
     out.print(STAGES[stage](use_case, run_id), markup=False)
+
+
+def simulate(
+    days: Annotated[float, typer.Option(min=0.01, max=3650, help="How far the clock of the CRM moves.")] = 7,
+    drift: Annotated[bool, typer.Option("--drift", help="The new leads are of another kind.")] = False,
+    seed: Annotated[int, typer.Option(help="Other new leads for another number.")] = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Move the simulated CRM's clock on: new leads come in, the known ones act; the ETL starts by itself."""
+    _connect()
+    from leadmill.demo.simulated import simulate_with_progress
+
+    summary = simulate_with_progress(days, drift, seed, err)
+    if as_json:
+        _print_json(asdict(summary))
+
+
+def features_backfill(name: Name, as_json: AsJson = False) -> None:
+    """Compute past feature rows again by the present spec, after a feature was added or its SQL was changed."""
+    use_case = _use_case(name)
+    _connect()
+    from datetime import UTC, datetime
+
+    from leadmill.features.backfill import backfill
+
+    found = backfill(
+        use_case, f"cli/{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}", lambda step: err.print(f"[dim]{escape(step)}[/dim]")
+    )
+    if as_json:
+        _print_json(asdict(found) if found else None)
+    elif found:
+        out.print(f"Window {found.window}: {found.published.describe()}", markup=False)
+    else:
+        out.print(f"Every feature row of '{name}' is of the present spec already.")
 
 
 def features_get(name: Name, keys: Keys, as_json: AsJson = False) -> None:

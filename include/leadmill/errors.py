@@ -40,6 +40,15 @@ class MissingSetting(LeadmillError):
         )
 
 
+class UnreadableSetting(LeadmillError):
+    """The file that should hold a setting cannot be read."""
+
+    def __init__(self, variable: str, file: str, error: Exception) -> None:
+        self.variable, self.file = variable, file
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        super().__init__(f"{variable} names {file}, which cannot be read: {reason}.")
+
+
 class SourceUnreachable(LeadmillError):
     """The warehouse did not answer."""
 
@@ -169,3 +178,14 @@ def examples(items: Sequence[object]) -> str:
     shown = ", ".join(str(item)[:80] for item in items[:SHOWN_EXAMPLES])
     more = len(items) - SHOWN_EXAMPLES
     return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+class ColumnChanged(LeadmillError):
+    """A column of the spec has another type than in the store."""
+
+    def __init__(self, use_case: str, table: str, column: str, found: str, declared: str) -> None:
+        self.table, self.column, self.found, self.declared = table, column, found, declared
+        super().__init__(
+            f"'{column}' of '{use_case}' is {declared} by the spec and {found} in {table}. A feature of another type "
+            "is another feature: give it a new name, so that its history stays what it was."
+        )

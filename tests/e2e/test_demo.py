@@ -72,7 +72,7 @@ def test_the_stages_ran_as_airflow_runs_and_scoring_started_by_itself(demo: Demo
 
 
 def test_the_printed_end_says_where_to_look(demo: Demo) -> None:
-    shown = demo("demo").stdout
+    shown = demo("demo", "x_education").stdout
     for expected in (
         "Best leads",
         "Champion: version",
@@ -176,7 +176,7 @@ def test_a_failed_task_is_named_with_its_error_and_changes_nothing_published(dem
     scores = demo.rows("SELECT * FROM scores.x_education ORDER BY lead_id")
     broken = later_leads(demo.leads, new=30, changed=0, seed=11).assign(**{"Prospect ID": "no key"})
     demo("load", "x_education", demo.write(broken, "broken.csv"))
-    result = demo("demo", code=1)
+    result = demo("demo", "x_education", code=1)
     assert "x_education_etl: the task 'Check the raw rows' failed." in result.stderr
     assert "30 of 30 rows rejected" in result.stderr
     assert f"{demo.variables()['AIRFLOW_URL']}/dags/x_education_etl/runs/" in result.stderr
@@ -184,7 +184,7 @@ def test_a_failed_task_is_named_with_its_error_and_changes_nothing_published(dem
     # The next load extends the window; enough good rows bring the rejected share under the limit.
     good = later_leads(demo.leads, new=200, changed=0, seed=12)
     demo("load", "x_education", demo.write(good, "good.csv"))
-    found = demo.json("demo")["accounting"]
+    found = demo.json("demo", "x_education")["accounting"]
     assert (found["rejected"], found["scored"]) == (30, len(scores) + 200)
     assert found["read"] == found["accepted"] + found["rejected"] + found["already_seen"]
 
@@ -192,7 +192,7 @@ def test_a_failed_task_is_named_with_its_error_and_changes_nothing_published(dem
 def test_demo_after_down_starts_the_services_and_repeats_nothing(demo: Demo) -> None:
     demo("down")
     runs_before = demo.report["models"]["version"]
-    again = demo.json("demo", "--no-stay")
+    again = demo.json("demo", "x_education", "--no-stay")
     assert again["models"]["version"] == runs_before
     assert {one["dag_id"] for one in again["timings"]} == {""}
     assert demo("status", code=1).stdout.startswith(str(demo.state))

@@ -8,6 +8,8 @@ from sqlalchemy import text
 
 from leadmill import names
 from leadmill.columns import Column
+from leadmill.demo import simulated
+from leadmill.demo.comparison import Comparison, compare
 from leadmill.demo.follow import Timing
 from leadmill.registry import documents, ledger, store
 from leadmill.registry.champion import champion_version
@@ -70,6 +72,7 @@ class Report:
     accounting: Accounting
     timings: tuple[Timing, ...]
     seconds: float
+    comparison: Comparison | None = None
 
 
 def report(use_case: UseCase, timings: list[Timing], seconds: float) -> Report:
@@ -86,6 +89,7 @@ def report(use_case: UseCase, timings: list[Timing], seconds: float) -> Report:
         accounting=accounting(use_case),
         timings=tuple(timings),
         seconds=seconds,
+        comparison=compare(use_case) if use_case.name in simulated.USE_CASES else None,
     )
 
 
@@ -108,6 +112,7 @@ def best_entities(use_case: UseCase, shown: list[Column]) -> tuple[ScoredEntity,
                 f"SELECT scored.{key}, scored.{use_case.score_column}, scored.probability, scored.band, {listed} "
                 f"FROM {names.scores_table(use_case)} AS scored "
                 f"INNER JOIN {names.latest_view(use_case)} AS latest USING ({key}) "
+                "WHERE scored.status <> 'closed' "
                 f"ORDER BY scored.probability DESC, scored.{key} LIMIT :count"
             ),
             {"count": BEST},

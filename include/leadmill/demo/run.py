@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from leadmill.demo import needs, warehouse
+from leadmill.demo import needs, simulated, warehouse
 from leadmill.demo.files import demo_file, load_with_progress
 from leadmill.demo.follow import TaskFailed, Timing, follow
 from leadmill.demo.report import Report, report
@@ -23,12 +23,12 @@ OWN_START_SECONDS = 2.0
 POLL_SECONDS = 0.5
 
 
-def run_demo(use_case: UseCase, data: Path | None, rows: int | None, console: Console) -> Report:
-    """Start the services, load the file, bring etl, training and scores up to date; the figures of the end.
+def run_demo(use_case: UseCase, data: Path | None, rows: int | None, days: int | None, console: Console) -> Report:
+    """Start the services, fill the warehouse, bring etl, training and scores up to date; the figures of the end.
 
-    ``data`` is the user's file; without it a made-up one of ``rows`` leads, or nothing when the warehouse holds a
-    load already. What is done already is not done again. The services stay up, whatever happens. Raises TaskFailed
-    with the error of the first task that failed.
+    ``data`` is the user's file; without it ``rows`` made-up leads (of a simulated CRM: over ``days``), or nothing when
+    the warehouse holds a load already. What is done already is not done again. The services stay up, whatever happens.
+    Raises TaskFailed with the error of the first task that failed.
     """
     started = time.monotonic()
     timings: list[Timing] = []
@@ -39,7 +39,7 @@ def run_demo(use_case: UseCase, data: Path | None, rows: int | None, console: Co
         timings.append(Timing("", step, time.monotonic() - began))
 
     timed("start the services", lambda: stack.up(lambda step: console.print(f"[dim]{step}[/dim]")))
-    timed("load the file", lambda: _load(use_case, data, rows, console))
+    timed("fill the warehouse", lambda: _load(use_case, data, rows, days, console))
     ensure_tables(use_case)
     variables = stack.environment()
     with Airflow(variables["AIRFLOW_URL"], variables["AIRFLOW_USER"], variables["AIRFLOW_PASSWORD"]) as airflow:
@@ -57,7 +57,12 @@ def run_demo(use_case: UseCase, data: Path | None, rows: int | None, console: Co
     return report(use_case, timings, time.monotonic() - started)
 
 
-def _load(use_case: UseCase, data: Path | None, rows: int | None, console: Console) -> None:
+def _load(use_case: UseCase, data: Path | None, rows: int | None, days: int | None, console: Console) -> None:
+    if use_case.name in simulated.USE_CASES and data is None:
+        simulated.load_with_progress(rows, days, console)
+        return
+    if days is not None:
+        raise LeadmillError(f"'{use_case.name}' reads a file, not a simulated CRM: --days says nothing about it.")
     if data is None and rows is None:
         with warehouse.warehouse_engine().begin() as connection:
             warehouse.prepare(connection)

@@ -10,6 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from leadmill import names
+from leadmill.demo import simulated
+from leadmill.demo.comparison import Comparison
 from leadmill.demo.report import Accounting, Models, Report, ScoredEntity
 from leadmill.spec import UseCase
 from leadmill.training.results import Folds
@@ -34,6 +36,9 @@ def show(console: Console, use_case: UseCase, found: Report, variables: Mapping[
     console.print()
     console.print(models_table(found.models))
     console.print()
+    if found.comparison:
+        console.print(oracle_line(found.comparison), soft_wrap=True)
+        console.print()
     for alarm in found.models.alarms:
         console.print(f"[yellow]{escape(alarm)}[/yellow]")
     console.print(accounting_line(found.accounting), soft_wrap=True)
@@ -88,6 +93,16 @@ def models_table(models: Models) -> Table:
     return table
 
 
+def oracle_line(found: Comparison) -> str:
+    """How near the champion comes to what could be known at all."""
+    ahead, worst = found.oracle_ahead, max(found.off_by_decile, key=abs)
+    return (
+        f"[bold]Oracle:[/bold] ROC AUC {found.oracle.value:.3f} on the {found.rows:,} newest rows, the champion "
+        f"{found.champion.value:.3f}: {ahead.value:.3f} behind ({ahead.low:.3f} to {ahead.high:.3f}); by tenth of the "
+        f"scores at most {worst:+.3f} off the true probability"
+    )
+
+
 def accounting_line(found: Accounting) -> str:
     """The rule that nothing is lost, in one line."""
     return (
@@ -126,9 +141,15 @@ def _where_to_look(
         "psql": f'eval "$(./leadmill env)"; {psql} "$LEADMILL_READER_URL" -c "{query}"',
         "Feast": f"./leadmill features get {use_case.name} {example}",
         "score": f"./leadmill score {use_case.name} {example}",
-        "more data": f"./leadmill load {use_case.name} FILE.csv  (the watcher starts the rest)",
+        "more data": f"{_more_data(use_case)}  (the watcher starts the rest)",
         "stop": "./leadmill down  (data stays; ./leadmill reset deletes it)",
     }
     console.print()
     for name, line in lines.items():
         console.print(f"[bold]{name:<10}[/bold] {escape(line)}", soft_wrap=True)
+
+
+def _more_data(use_case: UseCase) -> str:
+    if use_case.name in simulated.USE_CASES:
+        return "./leadmill simulate --days 7"
+    return f"./leadmill load {use_case.name} FILE.csv"

@@ -72,9 +72,14 @@ def open_window(use_case: UseCase, run_id: str) -> Window | None:
                 values,
             ).one()
         window = Window(**row._mapping)
-        for table in _work_tables(use_case):
-            connection.execute(text(f"DELETE FROM {table} WHERE window_id = :window"), {"window": window.window_id})
+        clear_work(connection, use_case, window.window_id)
     return window
+
+
+def clear_work(connection: Connection, use_case: UseCase, window_id: int) -> None:
+    """Remove what earlier attempts at an unpublished window left."""
+    for table in _work_tables(use_case):
+        connection.execute(text(f"DELETE FROM {table} WHERE window_id = :window"), {"window": window_id})
 
 
 def _work_tables(use_case: UseCase) -> list[str]:

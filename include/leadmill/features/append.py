@@ -36,8 +36,15 @@ def _statement(use_case: UseCase) -> str:
             WHERE NOT EXISTS (SELECT FROM {rejected} AS x WHERE x.window_id = r.window_id AND x.row_no = r.row_no)
             AND NOT EXISTS (SELECT FROM held AS h WHERE h.{key} = e.{key} AND h.event_timestamp = r.recorded_at)
     """
+    refused = ""
     if use_case.has_events:
         confirming = f"SELECT {key}, earliest AS recorded_at FROM entities WHERE false"
+        # After features that were refused, the same good ones are news again: they say that all is well.
+        refused = f"""
+            UNION ALL
+            SELECT e.{key}, r.recorded_at, NULL, 1, 0
+            FROM entities AS e JOIN {rejected} AS r ON r.key = e.{key}::text AND r.suite = 'features'
+        """
     return f"""
         WITH fit AS (
             SELECT * FROM {staging} AS s WHERE s.window_id = :window AND NOT EXISTS (
@@ -68,6 +75,7 @@ def _statement(use_case: UseCase) -> str:
             SELECT {key}, event_timestamp, content_hash, 0 AS written, 0::bigint AS row_no FROM held
             UNION ALL
             SELECT {key}, recorded_at, content_hash, 1, 0 FROM confirmed
+            {refused}
             UNION ALL
             SELECT {key}, event_timestamp, content_hash, 2, row_no FROM fit
         ),
@@ -84,9 +92,12 @@ def _statement(use_case: UseCase) -> str:
             {key}, event_timestamp, created_timestamp, {values}, spec_version, content_hash, window_id
         )
         SELECT
-            fit.{key}, fit.event_timestamp, greatest(w.source_now, fit.event_timestamp), {from_staging},
-            :version, fit.content_hash, w.window_id
+            fit.{key}, fit.event_timestamp,
+            -- Among equal event times the newest created wins, even where the source's clock stands still.
+            greatest(w.source_now, fit.event_timestamp, held.created_timestamp + interval '1 microsecond'),
+            {from_staging}, :version, fit.content_hash, w.window_id
         FROM news JOIN fit USING (row_no) JOIN ops.windows AS w ON w.window_id = :window
+        LEFT JOIN held ON held.{key} = fit.{key} AND held.event_timestamp = fit.event_timestamp
         WHERE news.written = 2
         UNION ALL
         SELECT

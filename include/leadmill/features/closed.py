@@ -1,4 +1,4 @@
-"""Which entities are closed: their newest outcome says so."""
+"""Which entities are closed: of their known outcomes, the one that happened last says so."""
 
 from leadmill import names
 from leadmill.spec import UseCase
@@ -14,5 +14,5 @@ def closed_sql(use_case: UseCase, key: str, by: str | None = None) -> str:
     known = f" AND l.known_at <= {by}" if by else ""
     return (
         f"coalesce((SELECT l.closed FROM {names.labels_table(use_case)} AS l WHERE l.{use_case.entity.key} = {key}"
-        f"{known} ORDER BY l.known_at DESC LIMIT 1), false)"
+        f"{known} ORDER BY l.occurred_at DESC NULLS LAST, l.known_at DESC LIMIT 1), false)"
     )

@@ -12,6 +12,7 @@ from leadmill.features.append import append_rows
 from leadmill.prepare.outcomes import outcomes_sql
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine, use_case_lock
+from leadmill.storage.ddl import label_keys
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,15 @@ def _complete(connection: Connection, use_case: UseCase, window: Window) -> None
 
 
 def _labels(connection: Connection, use_case: UseCase, window_id: int) -> None:
-    """Outcomes of the accepted rows of the window."""
-    key = use_case.entity.key
+    """Outcomes of the accepted rows of the window; of two at one time the one that closes, and is positive, counts."""
+    key, unique = use_case.entity.key, ", ".join(label_keys(use_case))
     connection.execute(
         text(
             f"INSERT INTO {names.labels_table(use_case)} ({key}, label, closed, occurred_at, known_at, window_id) "
-            f"SELECT DISTINCT ON ({key}, known_at) {key}, label, closed, occurred_at, known_at, :window "
-            f"FROM ({outcomes_sql(use_case)}) AS found ORDER BY {key}, known_at, occurred_at "
-            f"ON CONFLICT ({key}, known_at) DO UPDATE SET label = excluded.label, closed = excluded.closed, "
+            f"SELECT DISTINCT ON ({unique}) {key}, label, closed, occurred_at, known_at, :window "
+            f"FROM ({outcomes_sql(use_case)}) AS found "
+            f"ORDER BY {unique}, occurred_at, closed DESC, label DESC NULLS LAST "
+            f"ON CONFLICT ({unique}) DO UPDATE SET label = excluded.label, closed = excluded.closed, "
             "occurred_at = excluded.occurred_at, window_id = excluded.window_id"
         ),
         {"window": window_id},
@@ -116,6 +118,6 @@ def _close(connection: Connection, use_case: UseCase, window_id: int) -> None:
         ),
         {"window": window_id},
     )
-    connection.execute(
-        text(f"DELETE FROM {names.staging_table(use_case)} WHERE window_id = :window"), {"window": window_id}
-    )
+    work = [names.staging_table(use_case), *([names.moments_table(use_case)] if use_case.has_events else [])]
+    for table in work:
+        connection.execute(text(f"DELETE FROM {table} WHERE window_id = :window"), {"window": window_id})

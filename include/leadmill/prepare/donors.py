@@ -66,7 +66,7 @@ def donors_before(use_case: UseCase, window: Window, until: datetime) -> "pd.Dat
         "AND h.event_timestamp <= a.as_of ORDER BY h.event_timestamp DESC, h.created_timestamp DESC LIMIT 1) AS f "
         "WHERE a.as_of < $1 AND a.as_of <= $4 AND NOT coalesce(("
         f"SELECT l.closed FROM {names.labels_table(use_case)} AS l WHERE l.{key} = a.{key} AND l.known_at <= a.as_of "
-        f"ORDER BY l.known_at DESC LIMIT 1), false) ORDER BY a.as_of DESC, a.{key} LIMIT $2",
+        f"ORDER BY l.occurred_at DESC, l.known_at DESC LIMIT 1), false) ORDER BY a.as_of DESC, a.{key} LIMIT $2",
         [until, imputers.MAX_DONORS, min(use_case.as_of).total_seconds(), window.since or until],
     )
 

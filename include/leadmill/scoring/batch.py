@@ -63,11 +63,13 @@ def score_chunk(use_case: UseCase, run_id: str, chunk: Chunk) -> int:
     bounds = [chunk.version, chunk.after or "", chunk.through or ""]
     features = read_frame(_features(use_case), bounds)
     scored = predict(use_case, serving, features)
+    moment = pd.Timestamp(datetime.fromisoformat(chunk.scored_at))
     scored = scored.assign(
         status="fresh",
         model_version=chunk.version,
         feature_timestamp=features["event_timestamp"],
-        scored_at=pd.Timestamp(datetime.fromisoformat(chunk.scored_at)),
+        # Where the source's clock stands still, a feature row may be written "after" now: its score is no older.
+        scored_at=features["created_timestamp"].where(features["created_timestamp"] > moment, moment),
         run_id=run_id,
         chunk=chunk.number,
     )

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from leadmill import names
+from leadmill.errors import ColumnChanged
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine
 from leadmill.storage.literals import literal
+
+# How Postgres writes the names of types that we write shorter.
+_WRITTEN = {"int": "integer", "timestamptz": "timestamp with time zone"}
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,11 @@ def feature_columns(use_case: UseCase) -> Iterator[TableColumn]:
         if column.has_flag:
             comment = f"Whether '{column.name}' was missing and has been filled"
             yield TableColumn(column.flag, "boolean", comment, "'true'")
+
+
+def label_keys(use_case: UseCase) -> tuple[str, ...]:
+    """What tells outcomes apart: an event source may record several at one time."""
+    return (use_case.entity.key, "known_at", *(("occurred_at",) if use_case.has_events else ()))
 
 
 def tables(use_case: UseCase) -> tuple[Table, ...]:
@@ -118,7 +127,7 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
         ),
         Table(
             names.labels_table(use_case),
-            f"{use_case.title}: outcomes, newest known_at per key counts",
+            f"{use_case.title}: outcomes, of an entity the one that happened last counts",
             (
                 key,
                 TableColumn("label", "smallint", f"{use_case.label.title or use_case.label.name}; null: no outcome"),
@@ -127,7 +136,7 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
                 TableColumn("known_at", "timestamptz NOT NULL", "When the outcome was recorded"),
                 TableColumn("window_id", "bigint NOT NULL", "Window that brought it"),
             ),
-            (use_case.entity.key, "known_at"),
+            label_keys(use_case),
         ),
         *(_event_tables(use_case, key) if use_case.has_events else ()),
         *_score_tables(use_case, key),
@@ -214,12 +223,16 @@ def _score_tables(use_case: UseCase, key: TableColumn) -> tuple[Table, ...]:
 
 
 def ensure_tables(use_case: UseCase) -> None:
-    """Create what is absent and add new columns, in one transaction; running it again changes nothing."""
+    """Create what is absent and add new columns, in one transaction; running it again changes nothing.
+
+    A new feature is written online for every entity by the next materialization. Raises ColumnChanged where a column
+    exists with another type.
+    """
     with engine().begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('leadmill/ddl', 0))"))
-        changed = [_ensure(connection, table) for table in tables(use_case)]
+        changed = {table.name: _ensure(connection, use_case, table) for table in tables(use_case)}
         # Only then: replacing a view waits for everybody who reads it.
-        if not any(changed):
+        if not any(changed.values()):
             return
         latest, source, key = names.latest_view(use_case), names.features_table(use_case), use_case.entity.key
         connection.execute(
@@ -229,16 +242,22 @@ def ensure_tables(use_case: UseCase) -> None:
             )
         )
         connection.execute(text(f"COMMENT ON VIEW {latest} IS 'Newest feature row per key'"))
+        if changed[source]:
+            connection.execute(
+                text("UPDATE ops.windows SET materialized = false WHERE use_case = :name"), {"name": use_case.name}
+            )
 
 
-def _ensure(connection: Connection, table: Table) -> bool:
+def _ensure(connection: Connection, use_case: UseCase, table: Table) -> bool:
     """Whether the table or a column of it had to be made."""
-    schema, name = table.name.split(".")
     found = connection.execute(
-        text("SELECT column_name FROM information_schema.columns WHERE table_schema = :schema AND table_name = :name"),
-        {"schema": schema, "name": name},
+        text(
+            "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute "
+            "WHERE attrelid = to_regclass(:table) AND attnum > 0 AND NOT attisdropped"
+        ),
+        {"table": table.name},
     )
-    present = set(found.scalars())
+    present = {row[0]: row[1] for row in found}
     new = [column for column in table.columns if column.name not in present]
     if not present:
         body = ", ".join(f"{column.name} {column.type}" for column in table.columns)
@@ -247,11 +266,21 @@ def _ensure(connection: Connection, table: Table) -> bool:
             connection.execute(text(f"CREATE INDEX ON {table.name} ({', '.join(columns)})"))
         connection.execute(text(f"COMMENT ON TABLE {table.name} IS {literal(table.comment)}"))
     else:
+        _check_types(use_case, table, present)
         for column in new:
             _add(connection, table, column)
     for column in new:
         connection.execute(text(f"COMMENT ON COLUMN {table.name}.{column.name} IS {literal(column.comment)}"))
     return bool(new)
+
+
+def _check_types(use_case: UseCase, table: Table, present: dict[str, str]) -> None:
+    for column in table.columns:
+        declared = column.type.removesuffix(" NOT NULL")
+        declared = _WRITTEN.get(declared, declared)
+        found = present.get(column.name, declared)
+        if found != declared:
+            raise ColumnChanged(use_case.name, table.name, column.name, found, declared)
 
 
 def _add(connection: Connection, table: Table, column: TableColumn) -> None:

@@ -1,0 +1,74 @@
+"""The champion beside the oracle: how much of what could be known it has learned."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from leadmill.demo import warehouse
+from leadmill.demo.crm import oracle
+from leadmill.registry import ledger
+from leadmill.registry.champion import champion_version, load_version
+from leadmill.registry.dataset import training_set
+from leadmill.spec import UseCase
+from leadmill.training.bootstrap import difference, intervals
+from leadmill.training.metrics import Predictions
+from leadmill.training.predict import probabilities
+from leadmill.training.results import Estimate
+
+DECILES = 10
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """ROC AUC of champion and oracle on the same holdout rows, the oracle's lead with its paired 95 % interval.
+
+    ``off_by_decile`` is the mean of score less truth in each tenth of the rows by score, lowest first. ``rows`` leaves
+    out the ``unanswered`` ones: leads that were lost and reopened.
+    """
+
+    rows: int
+    unanswered: int
+    champion: Estimate
+    oracle: Estimate
+    oracle_ahead: Estimate
+    off_by_decile: tuple[float, ...]
+
+
+def compare(use_case: UseCase) -> Comparison:
+    """Ask the oracle about the holdout rows of the champion. Needs a champion, and the CRM it learned from."""
+    version = champion_version(use_case)
+    model = ledger.model(use_case.name, version) if version else None
+    assert version is not None
+    assert model is not None
+    rows = training_set(use_case, model.mlflow_run_id)
+    key = use_case.entity.key
+    held = rows.frame.iloc[rows.split.holdout][[key, "as_of"]].reset_index(drop=True)
+    held["champion"] = probabilities(load_version(use_case, version).model, rows.holdout.x)
+    with warehouse.warehouse_engine().connect() as connection:
+        truth = oracle.probabilities(connection, held[key], held["as_of"]).rename(columns={"lead_id": key})
+    both = held.merge(truth, on=[key, "as_of"], how="left")
+    answered = np.flatnonzero(both["probability"].notna().to_numpy())
+    kept, judged = both.iloc[answered], rows.holdout.take(answered)
+    champion = Predictions(judged.y, kept["champion"].to_numpy(), rows.train.base_rate)
+    best = Predictions(judged.y, kept["probability"].to_numpy(), rows.train.base_rate)
+    sample = (judged.weight, judged.groups)
+    return Comparison(
+        rows=len(kept),
+        unanswered=len(both) - len(kept),
+        champion=intervals(champion, *sample)["roc_auc"],
+        oracle=intervals(best, *sample)["roc_auc"],
+        oracle_ahead=difference("roc_auc", best, champion, *sample),
+        off_by_decile=off_by_decile(kept["champion"], kept["probability"]),
+    )
+
+
+def off_by_decile(score: "pd.Series[float]", truth: "pd.Series[float]") -> tuple[float, ...]:
+    """Mean of ``score`` less mean of ``truth`` in each tenth of the rows by ``score``, lowest first.
+
+    >>> off_by_decile(pd.Series([0.1, 0.2] * 10), pd.Series([0.1, 0.1] * 10))[-1]
+    0.1
+    """
+    tenth = np.floor(score.rank(method="first").sub(1) * DECILES / len(score)).astype(int)
+    means = pd.DataFrame({"off": score - truth, "tenth": tenth}).groupby("tenth")["off"].mean()
+    return tuple(round(float(value), 6) for value in means)
