@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from leadmill.errors import MissingSetting
+from leadmill.errors import MissingSetting, UnreadableSetting
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,11 +43,30 @@ class Settings:
 
 
 def required(variable: str) -> str:
-    """Value of an environment variable that must be set. Raises MissingSetting."""
-    value = os.environ.get(variable)
+    """Value of an environment variable that must be set, or the text of the file that ``<variable>_FILE`` names.
+
+    The file is for passwords: a process's environment is shown by more programs than a file of its own. The variable
+    itself wins where both are set. Raises MissingSetting, also where the file is empty, and UnreadableSetting.
+    """
+    value = os.environ.get(variable) or _in_file(variable)
     if not value:
         raise MissingSetting(variable)
     return value
+
+
+def export(*variables: str) -> None:
+    """Put required settings into this process's environment, for libraries that read nothing else."""
+    apply({name: required(name) for name in variables})
+
+
+def _in_file(variable: str) -> str | None:
+    file = os.environ.get(f"{variable}_FILE")
+    if not file:
+        return None
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableSetting(f"{variable}_FILE", file, error) from error
 
 
 @cache

@@ -59,7 +59,6 @@ def ensure(port: int, credentials: Credentials) -> bool:
             connection.execute(
                 sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(sql.Identifier(role))
             )
-        connection.execute("GRANT pg_read_all_data TO leadmill_source")
         for database, owner in OWNERS.items():
             if database not in have_databases:
                 _create_database(connection, database, owner)
