@@ -125,7 +125,7 @@ def run(
 def simulate(
     days: Annotated[float, typer.Option(min=0.01, max=3650, help="How far the clock of the CRM moves.")] = 7,
     drift: Annotated[bool, typer.Option("--drift", help="The new leads are of another kind.")] = False,
-    seed: Annotated[int, typer.Option(help="Other new leads for another number.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="Other new leads for another number.")] = 7,
     as_json: AsJson = False,
 ) -> None:
     """Move the simulated CRM's clock on: new leads come in, the known ones act; the ETL starts by itself."""

@@ -36,10 +36,13 @@ def test_values_of_failing_statements_are_not_logged(postgres: dict[str, str]) -
     assert "77123" not in log
 
 
-def test_the_source_reads_what_the_loader_makes_later_and_writes_nothing(postgres: dict[str, str]) -> None:
+def test_the_source_reads_what_it_is_granted_and_writes_nothing(postgres: dict[str, str]) -> None:
     with psycopg.connect(postgres["LEADMILL_WAREHOUSE_URL"], autocommit=True) as loader:
         loader.execute("CREATE SCHEMA crm")
         loader.execute("CREATE TABLE crm.people AS SELECT 1 AS id")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            _query(postgres["AIRFLOW_CONN_WAREHOUSE"], "SELECT id FROM crm.people")
+        loader.execute("GRANT USAGE ON SCHEMA crm TO leadmill_source; GRANT SELECT ON crm.people TO leadmill_source")
     assert _query(postgres["AIRFLOW_CONN_WAREHOUSE"], "SELECT id FROM crm.people") == (1,)
     for statement in ("DELETE FROM crm.people", "CREATE TABLE t (a int)"):
         with psycopg.connect(postgres["AIRFLOW_CONN_WAREHOUSE"]) as source:
