@@ -95,7 +95,7 @@ def load(
 ) -> None:
     """Load your own file into the demo warehouse; the source's watcher starts the ETL by itself."""
     use_case = _use_case(name)
-    _connect()
+    connect()
     from leadmill.demo.files import load_with_progress
 
     summary = load_with_progress(use_case, file, err)
@@ -109,7 +109,7 @@ def run(
 ) -> None:
     """Run one stage without Airflow, for debugging."""
     use_case = _use_case(name)
-    _connect()
+    connect()
     from datetime import UTC, datetime
 
     from leadmill.orchestration.stages import STAGES
@@ -129,7 +129,7 @@ def simulate(
     as_json: AsJson = False,
 ) -> None:
     """Move the simulated CRM's clock on: new leads come in, the known ones act; the ETL starts by itself."""
-    _connect()
+    connect()
     from leadmill.demo.simulated import simulate_with_progress
 
     summary = simulate_with_progress(days, drift, seed, err)
@@ -140,7 +140,7 @@ def simulate(
 def features_backfill(name: Name, as_json: AsJson = False) -> None:
     """Compute past feature rows again by the present spec, after a feature was added or its SQL was changed."""
     use_case = _use_case(name)
-    _connect()
+    connect()
     from datetime import UTC, datetime
 
     from leadmill.features.backfill import backfill
@@ -159,7 +159,7 @@ def features_backfill(name: Name, as_json: AsJson = False) -> None:
 def features_get(name: Name, keys: Keys, as_json: AsJson = False) -> None:
     """Newest features of entities from Feast's online store. Exit code 1 when a key is unknown."""
     use_case = _use_case(name)
-    _connect()
+    connect()
     from leadmill.features.online import lookup
 
     found = lookup(use_case, keys)
@@ -173,7 +173,7 @@ def features_get(name: Name, keys: Keys, as_json: AsJson = False) -> None:
 def score(name: Name, keys: Keys, as_json: AsJson = False) -> None:
     """Score, band and percentile of entities now: online features and the champion. Exit code 1 on an unknown key."""
     use_case = _use_case(name)
-    _connect()
+    connect()
     from leadmill.features.online import lookup
     from leadmill.registry.champion import champion
     from leadmill.scoring.predict import predict
@@ -199,7 +199,7 @@ def score(name: Name, keys: Keys, as_json: AsJson = False) -> None:
 def model_list(name: Name, as_json: AsJson = False) -> None:
     """Every version of the model, newest first; * is the champion."""
     use_case = _use_case(name)
-    _connect()
+    connect()
     from leadmill.registry.catalog import list_models
 
     listed = list_models(use_case)
@@ -228,7 +228,7 @@ def model_show(
 ) -> None:
     """One version: its figures, its bands and every decision about it."""
     use_case = _use_case(name)
-    _connect()
+    connect()
     from leadmill.errors import NoChampion
     from leadmill.registry.catalog import show_model
     from leadmill.registry.champion import champion_version
@@ -270,7 +270,7 @@ def _use_case(name: str) -> "UseCase":
     return load_use_case(name)
 
 
-def _connect() -> None:
+def connect() -> None:
     """Point this process at the running local stack. Raises LeadmillError when it does not run."""
     from leadmill.local import stack
     from leadmill.local.postgres import Server

@@ -8,7 +8,18 @@ import pytest
 
 from leadmill import settings
 
-HEAVY = ("pandas", "numpy", "feast", "sklearn", "scipy", "mlflow", "great_expectations", "pyarrow", "skops")
+HEAVY = (
+    "pandas",
+    "numpy",
+    "feast",
+    "sklearn",
+    "scipy",
+    "mlflow",
+    "great_expectations",
+    "pyarrow",
+    "skops",
+    "matplotlib",
+)
 
 _LOADED = "import json, sys; print(json.dumps([m for m in {heavy!r} if m in sys.modules]))"
 
