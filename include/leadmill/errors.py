@@ -83,6 +83,18 @@ class SourceColumnsChanged(LeadmillError):
         )
 
 
+class FeaturesFailed(LeadmillError):
+    """Postgres refused the query of the features."""
+
+    def __init__(self, use_case: str, detail: str) -> None:
+        self.use_case, self.detail = use_case, detail
+        super().__init__(
+            f"The features of '{use_case}' failed: {detail}. Nothing was published. Mend "
+            f"include/use_cases/{use_case}/sql/features.sql, which must give every declared feature, then run "
+            f"{use_case}_etl again."
+        )
+
+
 class WindowBlocked(LeadmillError):
     """A batch rule is broken: nothing of the window may be published."""
 

@@ -85,7 +85,11 @@ class File(Frozen):
 
 
 class Source(Frozen):
-    """Where the rows come from and how far a window reaches."""
+    """Where the rows come from and how far a window reaches.
+
+    A window of which more than ``max_rejected_share`` is rejected is blocked, but never for ``rejected_allowed`` rows
+    or fewer: of a source that is read every few seconds a share says little.
+    """
 
     connection: Identifier
     relations: tuple[Relation, ...] = Field(min_length=1)
@@ -97,6 +101,7 @@ class Source(Frozen):
     poll: Duration = timedelta(seconds=10)
     clock: Relation | None = None
     max_rejected_share: float = Field(default=0.2, gt=0, le=1)
+    rejected_allowed: int = Field(default=0, ge=0)
     file: File | None = None
 
 

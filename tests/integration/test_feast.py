@@ -12,11 +12,11 @@ from support import START, Warehouse, changed_use_case, key, lead, query, run_et
 
 from leadmill import names, settings
 from leadmill.features.history import training_frame
-from leadmill.features.training_rows import entity_rows_sql
 from leadmill.features.materialize import materialize
 from leadmill.features.objects import feast_objects
 from leadmill.features.online import lookup
 from leadmill.features.store import apply, feature_store
+from leadmill.features.training_rows import entity_rows_sql
 from leadmill.storage.ddl import feature_columns
 
 

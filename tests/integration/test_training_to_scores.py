@@ -311,9 +311,8 @@ def test_a_chunk_of_an_older_run_is_never_published(unscored: Trained) -> None:
     wanted = (*state()[:2], 0)
     assert publish_scores(use_case, "old").published == 0
     assert_same(state(), wanted)
-    earlier = (pd.Timestamp(old[0].scored_at) - pd.Timedelta("1D")).isoformat()
-    execute(f"UPDATE {SCORES} SET model_version = 'another'")
-    score_chunk(use_case, "old", Chunk(0, 0, old[0].version, earlier, None, None))
+    execute(f"UPDATE {SCORES} SET model_version = 'another', scored_at = scored_at + interval '1 day'")
+    score_chunk(use_case, "old", Chunk(0, 0, old[0].version, old[0].scored_at, None, None))
     assert publish_scores(use_case, "old").model_versions == ("another",)
     assert query(f"SELECT count(*) AS n FROM {HISTORY} WHERE run_id = 'old'")[0]["n"] == 0
 

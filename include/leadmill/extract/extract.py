@@ -128,7 +128,8 @@ def _copy(
     """Pipe COPY to COPY in bounded memory, then keep what is new; (rows read, rows new).
 
     A snapshot's row is new when its content or its recorded time is. A fact is new when its content is: sent again it
-    says nothing, whenever that was recorded, and the first recorded copy is kept.
+    says nothing, whenever that was recorded, and the first recorded copy is kept. Nor is it new where it was read
+    before a column was declared that it has a value for.
     """
     columns = pgsql.SQL(", ").join(pgsql.Identifier(name) for name in _columns(use_case))
     as_text = pgsql.SQL(", ").join(pgsql.SQL("{}::text").format(pgsql.Identifier(name)) for name in _columns(use_case))
@@ -162,11 +163,42 @@ def _copy(
             "INSERT INTO {raw} (window_id, row_no, recorded_at, content_hash, {columns}) "
             "SELECT {window}, row_no, recorded_at, content_hash, {columns} FROM numbered AS n "
             "WHERE copy_no = 1 AND NOT EXISTS (SELECT FROM {raw} AS r WHERE r.content_hash = n.content_hash"
-            " AND r.window_id <> {window})"
-        ).format(columns=columns, identity=identity, raw=raw, window=pgsql.Literal(window.window_id))
+            " AND r.window_id <> {window}) {unlike_overlap}"
+        ).format(
+            columns=columns,
+            identity=identity,
+            raw=raw,
+            window=pgsql.Literal(window.window_id),
+            unlike_overlap=_unlike_overlap(use_case, window, raw),
+        )
     )
     # The checks come at once, before Postgres has looked at the new rows by itself.
     target.execute(pgsql.SQL("ANALYZE {}").format(raw))
     counted = target.execute("SELECT count(*) FROM incoming").fetchone()
     new = inserted.rowcount
     return (int(counted[0]) if counted else 0), new
+
+
+def _unlike_overlap(use_case: UseCase, window: Window, raw: pgsql.Identifier) -> pgsql.Composable:
+    """Condition: no fact of the overlap that another version of the spec read says the same as the fact ``n``, or less.
+
+    Its hash is over the columns that were declared then. A column that is new has made it say less.
+    """
+    if not use_case.has_events or window.since is None:
+        return pgsql.SQL("")
+    said = pgsql.SQL(" AND ").join(
+        pgsql.SQL("(r.{name} IS NULL OR r.{name} = n.{name})").format(name=pgsql.Identifier(name))
+        for name in _columns(use_case)
+    )
+    return pgsql.SQL(
+        "AND NOT EXISTS (SELECT FROM {raw} AS r JOIN ops.windows AS w USING (window_id)"
+        " WHERE r.recorded_at = n.recorded_at AND r.recorded_at <= {since} AND r.recorded_at > {since} - {overlap}"
+        " AND w.spec_version <> {version} AND r.window_id <> {window} AND {said})"
+    ).format(
+        raw=raw,
+        since=pgsql.Literal(window.since),
+        overlap=pgsql.Literal(use_case.source.overlap),
+        version=pgsql.Literal(use_case.version),
+        window=pgsql.Literal(window.window_id),
+        said=said,
+    )

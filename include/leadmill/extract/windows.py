@@ -51,13 +51,20 @@ def open_window(use_case: UseCase, run_id: str) -> Window | None:
         ).scalar_one()
         if since is not None and until <= since:
             return None
-        values = {"name": use_case.name, "since": since, "until": until, "now": now, "run": run_id}
+        values = {
+            "name": use_case.name,
+            "since": since,
+            "until": until,
+            "now": now,
+            "run": run_id,
+            "version": use_case.version,
+        }
         row = connection.execute(
             text(
                 "UPDATE ops.windows SET until = greatest(until, :until), source_now = :now, status = 'open', "
                 "attempts = attempts + 1, blocked_reason = NULL, run_id = :run, "
                 "released_by = NULL, release_reason = NULL, accepted = NULL, rejected = NULL, prepared = NULL, "
-                "waiting = 0, "
+                "waiting = 0, spec_version = :version, "
                 "already_seen = NULL, read = 0 "
                 f"WHERE use_case = :name AND status <> 'published' RETURNING {_COLUMNS}"
             ),
@@ -66,8 +73,8 @@ def open_window(use_case: UseCase, run_id: str) -> Window | None:
         if row is None:
             row = connection.execute(
                 text(
-                    "INSERT INTO ops.windows (use_case, since, until, source_now, status, run_id) "
-                    f"VALUES (:name, :since, :until, :now, 'open', :run) RETURNING {_COLUMNS}"
+                    "INSERT INTO ops.windows (use_case, since, until, source_now, status, run_id, spec_version) "
+                    f"VALUES (:name, :since, :until, :now, 'open', :run, :version) RETURNING {_COLUMNS}"
                 ),
                 values,
             ).one()

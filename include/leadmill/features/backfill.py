@@ -36,8 +36,8 @@ def backfill(use_case: UseCase, run_id: str, progress: Progress = lambda step: N
 
     Those that differ are appended with the same event time and a newer created time, filled by the imputers that
     filled their entities before, checked, published and brought online like any window. None where every row is of
-    this version. Killed and run again it leaves the same rows. Raises LeadmillError for a snapshot, whose rows hold only what was
-    read, and where a window is not published yet.
+    this version. Killed and run again it leaves the same rows. Raises LeadmillError for a snapshot, whose rows hold
+    only what was read, and where a window is not published yet.
     """
     if not use_case.has_events:
         raise LeadmillError(
@@ -51,13 +51,17 @@ def backfill(use_case: UseCase, run_id: str, progress: Progress = lambda step: N
         progress("find the moments")
         with copy_connection() as connection:
             moments = store_past_moments(connection, use_case, window)
-        if moments == 0:
+        if moments:
+            kill_point("backfill.moments")
+            progress(f"compute {moments:,} rows")
+            frame = derived_rows(use_case, window.window_id)
+            stage(use_case, window, frame, len(frame))
+        else:
             _drop(use_case, window.window_id)
-            return None
-        kill_point("backfill.moments")
-        progress(f"compute {moments:,} rows")
-        frame = derived_rows(use_case, window.window_id)
-        stage(use_case, window, frame, len(frame))
+    if moments == 0:
+        # A backfill that was killed after it had published left the online store as it was.
+        materialize(use_case)
+        return None
     progress("check")
     check_features(use_case, address, run_id)
     progress("publish")

@@ -9,7 +9,7 @@ from leadmill.errors import NotTrainable
 from leadmill.features.store import apply, feature_store
 from leadmill.features.training_rows import entity_rows_sql
 from leadmill.spec import UseCase
-from leadmill.storage.ddl import feature_columns
+from leadmill.storage.ddl import ensure_tables, feature_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +31,8 @@ def training_frame(use_case: UseCase, cutoff: datetime | None = None) -> "pd.Dat
             "are known at load, or give a source with 'history: events'",
         )
     moment = cutoff or source_now(use_case)
+    # A feature may have been added since the last window.
+    ensure_tables(use_case)
     apply(use_case)
     store = feature_store()
     columns = [column.name for column in feature_columns(use_case)]

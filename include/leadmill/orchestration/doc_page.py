@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from leadmill import names, settings
-from leadmill.columns import Column
+from leadmill.columns import DERIVED_FROM, Column
 from leadmill.spec import UseCase, load_use_case, use_case_names
 
 
@@ -41,7 +41,9 @@ def page(use_case: UseCase) -> str:
         f"- {_relations(use_case)} behind the connection `{use_case.source.connection}`; watermark "
         f"`{use_case.source.watermark}`, read up to {_words(use_case.source.safety_lag)} before the source's now, with "
         f"{_words(use_case.source.overlap)} of overlap, looked at every {_words(use_case.source.poll)}.",
-        f"- A window with more than {use_case.source.max_rejected_share:.0%} rejected rows is blocked.",
+        f"- A window with more than {use_case.source.max_rejected_share:.0%} rejected rows"
+        + (f", and more than {use_case.source.rejected_allowed}," if use_case.source.rejected_allowed else "")
+        + " is blocked.",
         "",
         "## Columns",
         "",
@@ -112,13 +114,18 @@ def _columns(use_case: UseCase) -> str:
 def _allowed(column: Column) -> str:
     if column.levels:
         return ", ".join(column.levels)
-    bounds = [f"{bound:,.10g}" if bound is not None else "" for bound in (column.min, column.max)]
-    return " to ".join(bounds) + (f" {column.unit}" if column.unit else "") if any(bounds) else ""
+    low, high = (f"{bound:,.10g}" if bound is not None else "" for bound in (column.min, column.max))
+    unit = f" {column.unit}" if column.unit else ""
+    if low and high:
+        return f"{low} to {high}{unit}"
+    return f"at least {low}{unit}" if low else f"at most {high}{unit}" if high else ""
 
 
 def _use(column: Column) -> str:
     if column.known_at == "after_contact":
         return "never: known only after contact"
+    if column.drop == DERIVED_FROM:
+        return DERIVED_FROM
     if column.drop:
         return f"dropped: {column.drop}"
     clipped = ", outliers clipped" if column.outliers == "clip" else ""

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from leadmill import names
+from leadmill.prepare.features_query import read_features
 from leadmill.spec import UseCase
 from leadmill.storage.frames import read_frame
 
@@ -17,14 +18,14 @@ def derived_rows(use_case: UseCase, window_id: int) -> "pd.DataFrame":
     """Typed rows of the window's moments, by event_timestamp and key; a moment without features is left out.
 
     Columns: row_no, the key, event_timestamp, first_recorded_at (timestamptz), donor, content_hash and the features,
-    NULL where missing.
+    NULL where missing. Raises FeaturesFailed.
     """
     import pandas as pd
 
     statement, parts = _statement(use_case), []
     first, last = _numbers(use_case, window_id)
     for after in range(first - 1, max(last, first), _MOMENTS_AT_ONCE):
-        parts.append(read_frame(statement, [window_id, after, after + _MOMENTS_AT_ONCE]))
+        parts.append(read_features(use_case, statement, [window_id, after, after + _MOMENTS_AT_ONCE]))
     found = pd.concat(parts, ignore_index=True)
     return found.sort_values(["event_timestamp", use_case.entity.key], ignore_index=True)
 
@@ -55,7 +56,15 @@ def _statement(use_case: UseCase) -> str:
         f"known AS MATERIALIZED (SELECT m.{key}, m.as_of, f.recorded_at, {facts} FROM moment AS m "
         f"JOIN {names.facts_table(use_case)} AS f ON f.{key} = m.{key} AND f.recorded_at <= m.as_of), "
         f"derived AS ({use_case.sql('features').strip().rstrip(';')}\n) "
-        f"SELECT m.row_no, m.{key}, m.as_of AS event_timestamp, m.first_recorded_at, m.donor, "
+        f"SELECT m.row_no, m.{key}, m.as_of AS event_timestamp, m.first_recorded_at, "
+        f"m.donor AND {_in_range(use_case)} AS donor, "
         f"encode(sha256(convert_to(ROW({hashed})::text, 'UTF8')), 'hex') AS content_hash, {wanted} "
         f"FROM moment AS m JOIN derived USING ({key}, as_of)"
     )
+
+
+def _in_range(use_case: UseCase) -> str:
+    """Whether the second check will take the row: nobody learns from one that it refuses."""
+    bounds = [f"{column.name} >= {column.min!r}" for column in use_case.feature_columns if column.min is not None]
+    bounds += [f"{column.name} <= {column.max!r}" for column in use_case.feature_columns if column.max is not None]
+    return " AND ".join(["true", *(f"coalesce({bound}, true)" for bound in bounds)])

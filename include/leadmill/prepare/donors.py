@@ -64,7 +64,8 @@ def donors_before(use_case: UseCase, window: Window, until: datetime) -> "pd.Dat
         f"SELECT a.as_of AS event_timestamp, a.{key}, {columns} FROM aged AS a CROSS JOIN LATERAL ("
         f"SELECT * FROM {names.features_table(use_case)} AS h WHERE h.{key} = a.{key} "
         "AND h.event_timestamp <= a.as_of ORDER BY h.event_timestamp DESC, h.created_timestamp DESC LIMIT 1) AS f "
-        "WHERE a.as_of < $1 AND a.as_of <= $4 AND NOT coalesce(("
+        f"WHERE a.as_of < $1 AND a.as_of <= $4 AND NOT EXISTS (SELECT FROM {names.rejected_table(use_case)} AS r "
+        f"WHERE r.key = a.{key}::text AND r.suite = 'features' AND r.recorded_at = a.as_of) AND NOT coalesce(("
         f"SELECT l.closed FROM {names.labels_table(use_case)} AS l WHERE l.{key} = a.{key} AND l.known_at <= a.as_of "
         f"ORDER BY l.occurred_at DESC, l.known_at DESC LIMIT 1), false) ORDER BY a.as_of DESC, a.{key} LIMIT $2",
         [until, imputers.MAX_DONORS, min(use_case.as_of).total_seconds(), window.since or until],

@@ -34,18 +34,46 @@ def store_moments(connection: psycopg.Connection, use_case: UseCase, window: Win
 
 
 def store_past_moments(connection: psycopg.Connection, use_case: UseCase, window: Window) -> int:
-    """Write the moments of every feature row that another version of the spec made; how many there are."""
+    """Write the moments at which features of another version of the spec are in force; how many there are.
+
+    Those are the times of the stored rows, the newest recorded time of every entity and, where it was open, the ages
+    that it reached and the last midnight: where nothing that was declared then had changed, such a moment has no row
+    of its own, but a feature that is new may have changed by then.
+    """
     key, table = use_case.entity.key, names.moments_table(use_case)
+    features, labels = names.features_table(use_case), names.labels_table(use_case)
     connection.execute(f"DELETE FROM {table} WHERE window_id = %s".encode(), [window.window_id])
-    statement = (
-        f"INSERT INTO {table} (window_id, row_no, {key}, as_of, first_recorded_at, donor) "
-        f"SELECT %(window)s, row_number() OVER (ORDER BY {key}, event_timestamp), {key}, event_timestamp, "
-        "e.first_recorded_at, false FROM ("
-        f"SELECT DISTINCT ON ({key}, event_timestamp) {key}, event_timestamp, spec_version "
-        f"FROM {names.features_table(use_case)} ORDER BY {key}, event_timestamp, created_timestamp DESC) AS newest "
-        f"JOIN {names.entities_table(use_case)} AS e USING ({key}) WHERE spec_version <> %(version)s"
-    )
-    values = {"window": window.window_id, "version": use_case.version}
+    statement = f"""
+        INSERT INTO {table} (window_id, row_no, {key}, as_of, first_recorded_at, donor)
+        WITH passed AS (
+            SELECT {key}, first_recorded_at + age AS as_of
+            FROM {names.entities_table(use_case)} CROSS JOIN unnest(%(ages)s::interval[]) AS age
+            UNION
+            SELECT {key}, %(midnight)s FROM {names.entities_table(use_case)}
+        ),
+        moment AS (
+            SELECT {key}, event_timestamp AS as_of FROM {features}
+            UNION
+            SELECT {key}, max(recorded_at) FROM {names.facts_table(use_case)} GROUP BY {key}
+            UNION
+            SELECT {key}, as_of FROM passed AS a WHERE as_of <= %(until)s AND NOT coalesce((
+                SELECT l.closed FROM {labels} AS l WHERE l.{key} = a.{key} AND l.known_at <= a.as_of
+                ORDER BY l.occurred_at DESC, l.known_at DESC LIMIT 1), false)
+        )
+        SELECT %(window)s, row_number() OVER (ORDER BY {key}, as_of), {key}, as_of, e.first_recorded_at, false
+        FROM moment AS m JOIN {names.entities_table(use_case)} AS e USING ({key}) CROSS JOIN LATERAL (
+            SELECT f.spec_version FROM {features} AS f WHERE f.{key} = m.{key} AND f.event_timestamp <= m.as_of
+            ORDER BY f.event_timestamp DESC, f.created_timestamp DESC LIMIT 1
+        ) AS in_force
+        WHERE in_force.spec_version <> %(version)s
+    """
+    values = {
+        "window": window.window_id,
+        "version": use_case.version,
+        "ages": list(use_case.as_of),
+        "midnight": midnight(window.until),
+        "until": window.until,
+    }
     written = connection.execute(statement.encode(), values).rowcount
     # Without figures on it Postgres joins it row by row with every fact.
     connection.execute(f"ANALYZE {table}".encode())

@@ -12,13 +12,14 @@ from leadmill.faults import kill_point
 from leadmill.prepare.derived import derived_rows
 from leadmill.prepare.donors import donors_before, donors_counted, stored_imputers
 from leadmill.prepare.facts import store_facts
+from leadmill.prepare.features_query import read_features
 from leadmill.prepare.imputer import Imputer, dump
 from leadmill.prepare.moments import store_moments
 from leadmill.prepare.slices import Filling, fill_in_slices
 from leadmill.prepare.typed import typed_rows_sql
 from leadmill.spec import UseCase
 from leadmill.storage.database import copy_connection, use_case_lock
-from leadmill.storage.frames import copy_frame, read_frame
+from leadmill.storage.frames import copy_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +45,7 @@ def impute_encode(use_case: UseCase, address: str) -> Prepared:
 
     A snapshot gives one row per accepted row. An event source gives one per moment at which features may have changed:
     its facts are typed and stored first. Of a published window nothing is prepared again: later rows name its imputers.
+    Raises FeaturesFailed where Postgres refuses ``sql/features.sql``.
     """
     with use_case_lock(use_case.name):
         window = find_window(use_case, address)
@@ -92,7 +94,7 @@ def stage(use_case: UseCase, window: Window, frame: "pd.DataFrame", expected: in
 def _rows(use_case: UseCase, window: Window) -> "pd.DataFrame":
     if use_case.has_events:
         return derived_rows(use_case, window.window_id)
-    return read_frame(typed_rows_sql(use_case), [window.window_id])
+    return read_features(use_case, typed_rows_sql(use_case), [window.window_id])
 
 
 def _store_imputers(connection: psycopg.Connection, use_case: UseCase, window_id: int, fitted: list[Imputer]) -> None:

@@ -99,7 +99,7 @@ def check_features(use_case: UseCase, address: str, run_id: str) -> Checked:
         checked = Checked(prepared - refused, refused, broken, _rows(use_case, window, "features"), report.document)
         row_names = {rule.name for rule in rules}
         reasons = [f.rule for f in report.broken if f.rule not in row_names]
-        if refused > use_case.source.max_rejected_share * prepared:
+        if refused > _bearable(use_case, prepared):
             reasons.append(f"{refused:,} of {prepared:,} prepared rows are not fit. {checked.what_broke()}")
         if reasons:
             block(use_case, window, "; ".join(reasons))
@@ -213,9 +213,14 @@ def _agree(report: Report, broken: dict[str, int], rules: Sequence[Rule]) -> Non
         raise LeadmillError(f"The suite found {found}, the quarantine {broken}: they must agree. Please report this.")
 
 
+def _bearable(use_case: UseCase, rows: int) -> float:
+    """How many of ``rows`` may be rejected before the window is blocked."""
+    return max(use_case.source.max_rejected_share * rows, use_case.source.rejected_allowed)
+
+
 def _stop_or_release(use_case: UseCase, window: Window, checked: Checked, release: Release | None) -> None:
     total = checked.accepted + checked.rejected
-    if checked.rejected <= use_case.source.max_rejected_share * total:
+    if checked.rejected <= _bearable(use_case, total):
         return
     reason = (
         f"{checked.rejected:,} of {total:,} rows rejected, more than the limit of "

@@ -149,7 +149,7 @@ def _unprepared(use_case: UseCase) -> str:
         f" UNION SELECT {entity.same_key('r.key')} FROM {rejected} AS r JOIN ops.windows AS w USING (window_id) "
         "WHERE w.status = 'published' AND r.suite = 'features' AND NOT EXISTS ("
         f"SELECT FROM {names.features_table(use_case)} AS f WHERE f.{entity.key}::text = r.key "
-        "AND f.event_timestamp > r.recorded_at)"
+        "AND (f.event_timestamp > r.recorded_at OR f.event_timestamp = r.recorded_at AND f.window_id > r.window_id))"
     )
 
 

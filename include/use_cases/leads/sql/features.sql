@@ -4,7 +4,8 @@ WITH lead AS (
     SELECT DISTINCT ON (lead_id, as_of) *
     FROM known
     WHERE kind = 'lead'
-    ORDER BY lead_id, as_of, occurred_at DESC, recorded_at DESC
+    -- The last makes the choice certain where two versions have the same times.
+    ORDER BY lead_id ASC, as_of ASC, occurred_at DESC, recorded_at DESC, known::text ASC
 ),
 
 activity AS (
@@ -49,20 +50,23 @@ counted AS (
         bool_or(kind = 'unsubscribed') AS unsubscribed,
         count(*) FILTER (WHERE ago < interval '1 day') AS activities_1d,
         count(*) FILTER (WHERE ago < interval '7 days') AS activities_7d,
-        count(DISTINCT (occurred_at AT TIME ZONE 'UTC')::date) FILTER (
+        count(DISTINCT date_trunc('day', occurred_at, 'UTC')) FILTER (
             WHERE ago < interval '30 days'
         ) AS active_days_30d,
         min(ago) AS since_last_activity,
         min(ago) FILTER (WHERE kind = 'visit') AS since_last_visit,
         min(occurred_at) AS first_at,
         (array_agg(kind ORDER BY occurred_at, recorded_at, kind))[1] AS first_touch,
-        (array_agg(kind ORDER BY occurred_at DESC, recorded_at DESC, kind))[1] AS last_touch
+        (array_agg(kind ORDER BY occurred_at DESC, recorded_at DESC, kind ASC))[1] AS last_touch
     FROM activity
     GROUP BY lead_id, as_of
 ),
 
 first_day AS (
-    SELECT a.lead_id, a.as_of, count(*) AS forms
+    SELECT
+        a.lead_id,
+        a.as_of,
+        count(*) AS forms
     FROM activity AS a
     INNER JOIN lead AS l ON a.lead_id = l.lead_id AND a.as_of = l.as_of
     WHERE a.kind = 'form_submitted' AND a.occurred_at < l.submitted_at + interval '1 day'
@@ -83,7 +87,8 @@ SELECT
     l.activity_index,
     l.profile_index,
     round(extract(EPOCH FROM l.effective_start_date - l.submitted_at) / 86400, 3) AS days_to_start,
-    floor(extract(EPOCH FROM l.as_of - l.submitted_at) / 86400) AS age_days,
+    -- Clocks may differ by a minute: a lead may be recorded before it was submitted.
+    floor(extract(EPOCH FROM greatest(l.as_of, l.submitted_at) - l.submitted_at) / 86400) AS age_days,
     coalesce(c.visits_1d, 0) AS visits_1d,
     coalesce(c.visits_7d, 0) AS visits_7d,
     coalesce(c.visits_30d, 0) AS visits_30d,

@@ -9,6 +9,7 @@ down_revision = "0002"
 
 COLUMNS = {
     "prepared": ("bigint", "Feature rows prepared; of a snapshot one per accepted row, of events one per moment"),
+    "spec_version": ("text", "Version of the spec that read it"),
     "donors": ("bigint", "Prepared rows that imputers may learn from"),
     "waiting": (
         "bigint NOT NULL DEFAULT 0",
