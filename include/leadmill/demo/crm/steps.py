@@ -124,7 +124,7 @@ def _record(writer: store.Writer, leads: int, days: float, seed: int, drift: boo
         seed,
         drift,
         writer.clock,
-        writer.recorded,
+        dict(writer.recorded),
         store.pending(writer.connection),
         writer.last_ids["activities"],
         writer.last_ids["web_visits"],

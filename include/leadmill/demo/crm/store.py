@@ -86,8 +86,6 @@ def set_clock(connection: Connection, moment: datetime) -> Counter[str]:
     return moved
 
 
-def pending(connection: Connection) -> Counter[str]:
+def pending(connection: Connection) -> dict[str, int]:
     """Rows that are not recorded yet, per table."""
-    return Counter(
-        {table: connection.execute(text(f"SELECT count(*) FROM sim.{table}")).scalar_one() for table in FACTS}
-    )
+    return {table: connection.execute(text(f"SELECT count(*) FROM sim.{table}")).scalar_one() for table in FACTS}
