@@ -14,7 +14,7 @@ ETL = "x_education_etl"
 PUBLISHED = (
     "SELECT (SELECT count(*) FROM features.x_education) AS features, "
     "(SELECT max(scored_at) FROM scores.x_education) AS scored, "
-    "(SELECT max(until) FROM ops.windows WHERE status = 'published') AS until"
+    "(SELECT max(until) FROM ops.windows WHERE use_case = 'x_education' AND status = 'published') AS until"
 )
 
 

@@ -276,7 +276,7 @@ def test_a_stage_does_not_work_on_a_window_that_another_run_reads_again(crm: War
         with pytest.raises(LeadmillError, match="not checked yet"):
             stage()
     check_raw(x_education(), address, "another run")
-    with pytest.raises(LeadmillError, match="10 accepted rows and 0 prepared ones"):
+    with pytest.raises(LeadmillError, match="not prepared yet"):
         publish_features(x_education(), address)
     finish(x_education(), address)
 

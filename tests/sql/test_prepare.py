@@ -258,7 +258,7 @@ def test_a_new_feature_is_a_new_column(crm: Warehouse, tmp_path: Path) -> None:
     crm.insert([lead(2)], crm.now())
     crm.later()
     run_etl(x_education())
-    assert [(row["lead_id"], row["country"]) for row in features()] == [(key(1), None), (key(2), "india")]
+    assert [(row["lead_id"], row["country"]) for row in features()] == [(key(1), "unknown"), (key(2), "india")]
     assert len({row["spec_version"] for row in features()}) == 2
     # And a feature that goes is no trouble for the rows to come.
     crm.insert([lead(3)], crm.now())

@@ -131,7 +131,8 @@ def accepted_rows(window: Window) -> int:
 
 
 def prepared_rows(window: Window) -> int:
-    """Feature rows that the window's preparation made. Raises LeadmillError where this attempt was not prepared yet."""
+    """Feature rows that the window's preparation made. Raises LeadmillError where this attempt did not come so far."""
+    accepted_rows(window)
     if window.prepared is None:
         raise LeadmillError(
             f"Window {window.window_id} of '{window.use_case}' is not prepared yet: run the stage impute_encode, or "
