@@ -36,10 +36,7 @@ VOLATILE = ["window_id", "spec_version"]
 
 def features_of_the_seed() -> pd.DataFrame:
     """Every feature row of the first window over the seed's CRM and of a week later, by key and times."""
-    clean_database()
-    with psycopg.connect(settings.required("LEADMILL_WAREHOUSE_URL"), autocommit=True) as owner:
-        owner.execute("DROP SCHEMA IF EXISTS crm CASCADE")
-        owner.execute("DROP SCHEMA IF EXISTS sim CASCADE")
+    forget()
     use_case = load_use_case("leads")
     crm.load(LEADS, DAYS, SEED)
     run_etl(use_case)
@@ -48,6 +45,14 @@ def features_of_the_seed() -> pd.DataFrame:
     return read_frame("SELECT * FROM features.leads ORDER BY lead_id, event_timestamp, created_timestamp").drop(
         columns=VOLATILE
     )
+
+
+def forget() -> None:
+    """No CRM and no features."""
+    clean_database()
+    with psycopg.connect(settings.required("LEADMILL_WAREHOUSE_URL"), autocommit=True) as owner:
+        owner.execute("DROP SCHEMA IF EXISTS crm CASCADE")
+        owner.execute("DROP SCHEMA IF EXISTS sim CASCADE")
 
 
 def scores_of(features: pd.DataFrame) -> pd.DataFrame:

@@ -35,7 +35,11 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed"),
 ]
 
-USE_CASES = ("x_education",)
+# Each with how much of it the demo makes, and how many scores that comes to at least: of leads only the open ones.
+USE_CASES = {
+    "x_education": (("--leads", str(ROWS)), 2000),
+    "leads": (("--leads", "3000", "--days", "150"), 100),
+}
 WORKERS = ("worker-1", "worker-2")
 AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
 WATCHING = tuple(name for name, program in PROGRAMS.items() if shutil.which(program))
@@ -118,8 +122,8 @@ def stack(demo: Demo) -> Iterator[Stack]:
     assert remembered is not None
     services = Processes(demo.folder / "compose", demo.folder / "secrets", demo.state, Ports(remembered.postgres))
     services.run("prepare")
-    for use_case in USE_CASES:
-        demo.report[use_case] = demo.json("demo", use_case, "--leads", str(ROWS))
+    for use_case, (size, _) in USE_CASES.items():
+        demo.report[use_case] = demo.json("demo", use_case, *size)
     made = Stack(demo, services, {use_case: scores(demo, use_case) for use_case in USE_CASES})
     demo("down")
     Server(StateFolder(demo.state)).start(remembered.postgres)
@@ -203,7 +207,7 @@ def test_the_place_of_the_scoring_api_says_that_there_is_none(stack: Stack) -> N
 @pytest.mark.parametrize("use_case", USE_CASES)
 def test_celery_workers_give_the_scores_of_local_executor(stack: Stack, use_case: str) -> None:
     expected = stack.before[use_case]
-    assert len(expected) > 2000
+    assert len(expected) > USE_CASES[use_case][1]
     with stack.airflow() as airflow:
         # The source's watcher starts it too, since no window covers the source any more: whoever comes first.
         etl = airflow.wait_for_run(f"{use_case}_etl", airflow.trigger(f"{use_case}_etl"), SECONDS)

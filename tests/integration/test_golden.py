@@ -2,8 +2,7 @@
 
 import pandas as pd
 import pytest
-from golden_support import features_of_the_seed, read, scores_of
-from support import clean_database
+from golden_support import features_of_the_seed, forget, read, scores_of
 
 pytestmark = pytest.mark.slow
 
@@ -16,4 +15,4 @@ def test_features_and_scores_are_the_recorded_ones(postgres: dict[str, str]) -> 
     scores = read("scores")
     pd.testing.assert_frame_equal(scores_of(features), scores, check_dtype=False, rtol=0, atol=1e-9)
     assert scores["probability"].nunique() > 1000
-    clean_database()
+    forget()

@@ -54,8 +54,7 @@ def backfill(use_case: UseCase, run_id: str, progress: Progress = lambda step: N
         if moments:
             kill_point("backfill.moments")
             progress(f"compute {moments:,} rows")
-            frame = derived_rows(use_case, window.window_id)
-            stage(use_case, window, frame, len(frame))
+            prepared = stage(use_case, window, derived_rows(use_case, window.window_id), None)
         else:
             _drop(use_case, window.window_id)
     if moments == 0:
@@ -68,7 +67,7 @@ def backfill(use_case: UseCase, run_id: str, progress: Progress = lambda step: N
     published = publish_features(use_case, address)
     progress("bring online")
     materialize(use_case)
-    return Backfilled(address, len(frame), published)
+    return Backfilled(address, prepared.rows, published)
 
 
 def _open(use_case: UseCase, run_id: str) -> str:

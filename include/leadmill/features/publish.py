@@ -100,20 +100,21 @@ def _labels(connection: Connection, use_case: UseCase, window_id: int) -> None:
 
 
 def _close(connection: Connection, use_case: UseCase, window_id: int) -> None:
-    key = use_case.entity.key
+    key, staging = use_case.entity.key, names.staging_table(use_case)
+    # Sets, not joins: of rows this new Postgres has no figures and would join them one by one.
     connection.execute(
         text(
-            "WITH entities AS ("
-            f" SELECT s.{key}, bool_or(f.{key} IS NOT NULL) AS appended, bool_or(r.row_no IS NOT NULL) AS refused"
-            f" FROM {names.staging_table(use_case)} AS s"
-            f" LEFT JOIN {names.features_table(use_case)} AS f ON f.{key} = s.{key} AND f.window_id = :window"
-            f" LEFT JOIN {names.rejected_table(use_case)} AS r ON r.window_id = :window AND r.suite = 'features'"
-            f" AND r.row_no = s.row_no WHERE s.window_id = :window GROUP BY s.{key}) "
+            f"WITH touched AS MATERIALIZED (SELECT DISTINCT {key} FROM {staging} WHERE window_id = :window), "
+            "appended AS MATERIALIZED ("
+            f" SELECT DISTINCT {key} FROM {names.features_table(use_case)} WHERE window_id = :window), "
+            "refused AS MATERIALIZED ("
+            f" SELECT {key} FROM {staging} WHERE window_id = :window AND row_no IN ("
+            f" SELECT row_no FROM {names.rejected_table(use_case)} WHERE window_id = :window AND suite = 'features')"
+            f" EXCEPT SELECT {key} FROM appended), "
+            "unchanged AS (SELECT * FROM touched EXCEPT SELECT * FROM appended EXCEPT SELECT * FROM refused) "
             "UPDATE ops.windows SET status = 'published', published_at = now(), "
-            "touched = (SELECT count(*) FROM entities), "
-            "appended = (SELECT count(*) FROM entities WHERE appended), "
-            "refused = (SELECT count(*) FROM entities WHERE refused AND NOT appended), "
-            "unchanged = (SELECT count(*) FROM entities WHERE NOT refused AND NOT appended) "
+            "touched = (SELECT count(*) FROM touched), appended = (SELECT count(*) FROM appended), "
+            "refused = (SELECT count(*) FROM refused), unchanged = (SELECT count(*) FROM unchanged) "
             "WHERE window_id = :window"
         ),
         {"window": window_id},

@@ -1,5 +1,6 @@
 """Features of an event source before imputation: ``sql/features.sql`` over the facts known at each moment."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from leadmill import names
@@ -14,20 +15,21 @@ if TYPE_CHECKING:
 _MOMENTS_AT_ONCE = 100_000
 
 
-def derived_rows(use_case: UseCase, window_id: int) -> "pd.DataFrame":
+def derived_rows(use_case: UseCase, window_id: int) -> "Iterator[pd.DataFrame]":
     """Typed rows of the window's moments, by event_timestamp and key; a moment without features is left out.
 
     Columns: row_no, the key, event_timestamp, first_recorded_at (timestamptz), donor, content_hash and the features,
-    NULL where missing. Raises FeaturesFailed.
+    NULL where missing. Batch by batch: Postgres keeps them in a temporary table. Raises FeaturesFailed.
     """
-    import pandas as pd
-
-    statement, parts = _statement(use_case), []
     first, last = _numbers(use_case, window_id)
-    for after in range(first - 1, max(last, first), _MOMENTS_AT_ONCE):
-        parts.append(read_features(use_case, statement, [window_id, after, after + _MOMENTS_AT_ONCE]))
-    found = pd.concat(parts, ignore_index=True)
-    return found.sort_values(["event_timestamp", use_case.entity.key], ignore_index=True)
+    afters = range(first - 1, max(last, first), _MOMENTS_AT_ONCE)
+    beginnings = ("CREATE TEMP TABLE derived_rows AS", *("INSERT INTO derived_rows" for _ in afters[1:]))
+    filling = [
+        f"{beginning} {_statement(use_case, window_id, after)}"
+        for beginning, after in zip(beginnings, afters, strict=True)
+    ]
+    ordered = f"SELECT * FROM derived_rows ORDER BY event_timestamp, {use_case.entity.key}"
+    return read_features(use_case, ordered, filling)
 
 
 def _numbers(use_case: UseCase, window_id: int) -> tuple[int, int]:
@@ -40,8 +42,8 @@ def _numbers(use_case: UseCase, window_id: int) -> tuple[int, int]:
     return int(found["first"].iloc[0]), int(found["last"].iloc[0])
 
 
-def _statement(use_case: UseCase) -> str:
-    """SQL with parameters $1 = window, $2 and $3 = the row numbers after and up to which moments are taken.
+def _statement(use_case: UseCase, window_id: int, after: int) -> str:
+    """SQL over the window's moments with the row numbers that come after ``after``, as many as are taken at once.
 
     The relation ``known`` that ``sql/features.sql`` reads holds, for each moment, only facts recorded by then. So no
     feature can use a later one.
@@ -52,7 +54,8 @@ def _statement(use_case: UseCase) -> str:
     hashed = ", ".join(f"{column.name}::{column.sql_type}" for column in use_case.feature_columns)
     return (
         "WITH moment AS (SELECT * "
-        f"FROM {names.moments_table(use_case)} WHERE window_id = $1 AND row_no > $2 AND row_no <= $3), "
+        f"FROM {names.moments_table(use_case)} WHERE window_id = {window_id:d} "
+        f"AND row_no > {after:d} AND row_no <= {after + _MOMENTS_AT_ONCE:d}), "
         f"known AS MATERIALIZED (SELECT m.{key}, m.as_of, f.recorded_at, {facts} FROM moment AS m "
         f"JOIN {names.facts_table(use_case)} AS f ON f.{key} = m.{key} AND f.recorded_at <= m.as_of), "
         f"derived AS ({use_case.sql('features').strip().rstrip(';')}\n) "

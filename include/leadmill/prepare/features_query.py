@@ -1,22 +1,25 @@
 """The query around ``sql/features.sql``, whose faults are said in one line."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from leadmill.errors import FeaturesFailed
 from leadmill.spec import UseCase
-from leadmill.storage.frames import read_frame
+from leadmill.storage.frames import read_batches
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# A batch is filled and copied before the next is read.
+_ROWS = 50_000
 
-def read_features(use_case: UseCase, statement: str, parameters: Sequence[object]) -> "pd.DataFrame":
-    """Rows of ``statement``, as ``read_frame`` gives them. Raises FeaturesFailed where Postgres refuses it."""
+
+def read_features(use_case: UseCase, statement: str, before: Iterable[str] = ()) -> "Iterator[pd.DataFrame]":
+    """Rows of ``statement``, as ``read_batches`` gives them. Raises FeaturesFailed where Postgres refuses it."""
     from adbc_driver_manager import DataError, ProgrammingError
 
     try:
-        return read_frame(statement, parameters)
+        yield from read_batches(statement, _ROWS, before)
     except (ProgrammingError, DataError) as error:
         # The driver repeats the whole query after the first line.
         detail = str(error).splitlines()[0].rpartition("ERROR:")[2].strip()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from leadmill.columns import LEARNED_METHODS, UNKNOWN_LEVEL, Column
@@ -41,28 +42,32 @@ class Imputer:
         for column in columns:
             values = frame[column.name]
             missing = values.isna()
-            result = values.astype(object)
             gaps = bool(missing.any())
-            if gaps and column.impute != "none":
-                result[missing] = self._values(column, columns, frame, missing)
             # A gap that may not be there stays one: the second check refuses the row.
-            filled[column.name] = result if gaps and column.impute == "none" else _typed(result, column)
+            if gaps and column.impute == "none":
+                filled[column.name] = values.astype(object)
+            elif gaps:
+                filled[column.name] = _typed(self._filled(column, columns, frame, missing), column)
+            else:
+                filled[column.name] = _typed(values, column)
             if column.has_flag:
                 filled[column.flag] = missing
         rest = frame.drop(columns=[column.name for column in columns])
         return pd.concat([rest, pd.DataFrame(filled, index=frame.index)], axis=1)
 
-    def _values(
+    def _filled(
         self, column: Column, columns: Sequence[Column], frame: "pd.DataFrame", missing: "pd.Series[bool]"
-    ) -> list[Any]:
-        count = int(missing.sum())
-        filler = self.fillers.get(column.name)
+    ) -> "pd.Series[Any]":
+        values, filler = frame[column.name], self.fillers.get(column.name)
+        # A whole column of gaps has no type of its own; floats hold every number that we take.
+        result = values.astype(float if column.type in ("int", "float", "ordered") else object)
         if filler is None:
-            return [column.cold_start] * count
-        if column.impute in ("median", "mode"):
-            return [filler] * count
-        predicted = filler.predict(_predictors(frame[missing], columns, column.name))
-        return [_bounded(value, column) for value in predicted.tolist()]
+            result[missing] = column.cold_start
+        elif column.impute in ("median", "mode"):
+            result[missing] = filler
+        else:
+            result[missing] = _bounded(filler.predict(_predictors(frame[missing], columns, column.name)), column)
+        return result
 
 
 def cold_start() -> Imputer:
@@ -149,19 +154,29 @@ def _floats(values: "pd.Series[Any]") -> "pd.Series[float]":
     return values.astype(object).where(values.notna(), float("nan")).astype(float)
 
 
-def _bounded(value: Any, column: Column) -> Any:
+def _bounded(values: Any, column: Column) -> Any:
+    """Predictions in the column's own unit and bounds."""
+    import numpy as np
+
+    if column.type == "category":
+        return values
     if column.type == "bool":
-        return str(value) in ("True", "1", "1.0")
-    return value if column.type == "category" else _number(value, column)
+        return np.isin(values.astype(str), ("True", "1", "1.0"))
+    low, high = _bounds(column)
+    within = np.clip(values.astype(float), low, high)
+    return within if column.type == "float" else np.rint(within)
 
 
 def _number(value: Any, column: Column) -> float | int:
-    number = float(value)
-    low = 0.0 if column.type == "ordered" else column.min
-    high = len(column.levels) - 1.0 if column.type == "ordered" else column.max
-    number = number if low is None else max(number, low)
-    number = number if high is None else min(number, high)
+    low, high = _bounds(column)
+    number = min(max(float(value), low), high)
     return number if column.type == "float" else round(number)
+
+
+def _bounds(column: Column) -> tuple[float, float]:
+    if column.type == "ordered":
+        return 0.0, len(column.levels) - 1.0
+    return -inf if column.min is None else column.min, inf if column.max is None else column.max
 
 
 def _typed(values: "pd.Series[Any]", column: Column) -> "pd.Series[Any]":

@@ -1,6 +1,7 @@
 """Impute and encode: the accepted rows of a window as feature rows, canonical and filled, in ``staging.<use case>``."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from leadmill.prepare.facts import store_facts
 from leadmill.prepare.features_query import read_features
 from leadmill.prepare.imputer import Imputer, dump
 from leadmill.prepare.moments import store_moments
-from leadmill.prepare.slices import Filling, fill_in_slices
+from leadmill.prepare.slices import SliceFiller
 from leadmill.prepare.typed import typed_rows_sql
 from leadmill.spec import UseCase
 from leadmill.storage.database import copy_connection, use_case_lock
@@ -57,44 +58,53 @@ def impute_encode(use_case: UseCase, address: str) -> Prepared:
                 store_facts(connection, use_case, window.window_id)
                 kill_point("impute_encode.facts")
                 store_moments(connection, use_case, window)
-        frame = _rows(use_case, window)
-        return stage(use_case, window, frame, len(frame) if use_case.has_events else accepted)
+        return stage(use_case, window, _rows(use_case, window), None if use_case.has_events else accepted)
 
 
-def stage(use_case: UseCase, window: Window, frame: "pd.DataFrame", expected: int) -> Prepared:
-    """Fill the typed rows of ``frame`` and stage them; ``expected`` is how many rows the window must come to."""
-    filling = fill_in_slices(
+def stage(use_case: UseCase, window: Window, batches: "Iterable[pd.DataFrame]", expected: int | None) -> Prepared:
+    """Fill the typed rows and stage them, batch by batch.
+
+    ``expected`` is how many rows the window must come to, None where it is as many as ``batches`` hold.
+    """
+    filler = SliceFiller(
         use_case,
-        frame,
         stored_imputers(use_case, window.window_id),
         donors_counted(use_case),
         lambda until: donors_before(use_case, window, until),
     )
+    flags = {column.name: column.flag for column in use_case.feature_columns if column.has_flag}
+    filled: Counter[str] = Counter()
+    versions: Counter[int] = Counter()
     with copy_connection() as connection:
         connection.execute(
             f"DELETE FROM {names.staging_table(use_case)} WHERE window_id = %s".encode(), [window.window_id]
         )
-        _store_imputers(connection, use_case, window.window_id, filling.fitted)
-        for part in filling.parts:
+        for part in filler.fill(batches):
             copy_frame(connection, names.staging_table(use_case), part.assign(window_id=window.window_id))
+            filled.update({name: int(part[flag].sum()) for name, flag in flags.items()})
+            versions.update({int(part["imputer_version"].iloc[0]): len(part)})
+        # The second check and publication come at once, before Postgres has looked at the new rows by itself.
+        connection.execute(f"ANALYZE {names.staging_table(use_case)}".encode())
+        _store_imputers(connection, use_case, window.window_id, filler.fitted)
         connection.execute(
             b"UPDATE ops.windows SET prepared = %(prepared)s, donors = %(donors)s, waiting = %(waiting)s "
             b"WHERE window_id = %(window)s",
             {
-                "prepared": expected,
-                "donors": int(frame["donor"].sum()),
+                "prepared": versions.total() if expected is None else expected,
+                "donors": filler.donors,
                 "waiting": _waiting(connection, use_case, window.window_id),
                 "window": window.window_id,
             },
         )
         kill_point("impute_encode.copied")
-    return _summary(use_case, filling)
+    cells = {name: count for name, count in sorted(filled.items()) if count}
+    return Prepared(versions.total(), cells, dict(sorted(versions.items())))
 
 
-def _rows(use_case: UseCase, window: Window) -> "pd.DataFrame":
+def _rows(use_case: UseCase, window: Window) -> "Iterator[pd.DataFrame]":
     if use_case.has_events:
         return derived_rows(use_case, window.window_id)
-    return read_features(use_case, typed_rows_sql(use_case), [window.window_id])
+    return read_features(use_case, typed_rows_sql(use_case, window.window_id))
 
 
 def _store_imputers(connection: psycopg.Connection, use_case: UseCase, window_id: int, fitted: list[Imputer]) -> None:
@@ -120,13 +130,3 @@ def _waiting(connection: psycopg.Connection, use_case: UseCase, window_id: int) 
         {"window": window_id},
     ).fetchone()
     return int(row[0]) if row else 0
-
-
-def _summary(use_case: UseCase, filling: Filling) -> Prepared:
-    flags = {column.name: column.flag for column in use_case.feature_columns if column.has_flag}
-    cells = {name: sum(int(part[flag].sum()) for part in filling.parts) for name, flag in flags.items()}
-    versions: Counter[int] = Counter()
-    for part in filling.parts:
-        versions.update(part["imputer_version"].astype(int).tolist())
-    rows = sum(len(part) for part in filling.parts)
-    return Prepared(rows, {name: count for name, count in cells.items() if count}, dict(sorted(versions.items())))

@@ -1,99 +1,109 @@
 """Fill rows in event-time slices: each row by the newest imputer fitted on rows before it (ADR 0001)."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from math import ceil
 from typing import TYPE_CHECKING
 
-from leadmill.prepare.imputer import Imputer, cold_start, fit
+from leadmill.prepare.imputer import MAX_DONORS, Imputer, cold_start, fit
 from leadmill.spec import UseCase
 
 if TYPE_CHECKING:
     import pandas as pd
 
 History = Callable[[datetime], "pd.DataFrame"]
-# Filling and copying make several copies of a slice: it bounds their memory.
-_MOST_ROWS = 100_000
 
 
-@dataclass
-class Filling:
-    """Filled parts in event-time order, and the imputers that were fitted on the way."""
-
-    parts: "list[pd.DataFrame]" = field(default_factory=list)
-    fitted: list[Imputer] = field(default_factory=list)
-
-
-def fill_in_slices(
-    use_case: UseCase, frame: "pd.DataFrame", stored: Sequence[Imputer], before: int, history: History
-) -> Filling:
-    """Fill ``frame`` (typed rows sorted by event_timestamp) slice by slice.
+class SliceFiller:
+    """Fills the rows of one window, batch by batch, slice by slice.
 
     Imputers learn from the rows whose ``donor`` is true. ``stored`` are the imputers that exist, ``before`` the number
-    of donors in the store, and ``history(t)`` gives those with event_timestamp < t. A slice ends where enough donors
-    have gathered for the next fit (``imputation.first``, then ``growth`` times as many), never between rows of one
-    event time. A row is filled by the newest imputer fitted before its ``first_recorded_at``: of an entity that is
-    looked at again and again, what was missing stays filled in one way.
+    of donors in the store, and ``history(t)`` gives the newest of those with event_timestamp < t. A slice ends where
+    enough donors have gathered for the next fit (``imputation.first``, then ``growth`` times as many), never between
+    rows of one event time. A row is filled by the newest imputer fitted before its ``first_recorded_at``: of an entity
+    that is looked at again and again, what was missing stays filled in one way.
     """
-    result = Filling()
-    versions = list(stored)
-    times, donors = frame["event_timestamp"], frame["donor"].to_numpy().cumsum()
-    position = 0
-    while position < len(frame):
-        newest = max(versions, key=lambda imputer: imputer.version, default=None)
-        needed = ceil(newest.rows * use_case.imputation.growth) if newest else use_case.imputation.first
-        gathered = before + int(donors[position - 1]) if position else before
-        if gathered >= needed:
-            fitted = _fit_before(use_case, frame, position, gathered, newest, history)
-            if fitted:
-                versions.append(fitted)
-                result.fitted.append(fitted)
-                continue
-            needed = gathered + use_case.imputation.first
-        # The row of the donor that completes the number ends the slice.
-        enough = int(donors.searchsorted(needed - before)) + 1
-        end = _end_of_ties(times, min(enough, position + _MOST_ROWS, len(frame)))
-        result.parts.extend(_fill(use_case, frame.iloc[position:end], versions))
-        position = end
-    return result
 
+    def __init__(self, use_case: UseCase, stored: Sequence[Imputer], before: int, history: History) -> None:
+        self.fitted: list[Imputer] = []
+        self._use_case, self._versions, self._history = use_case, list(stored), history
+        self._before, self._gathered = before, before
+        self._features = [column.name for column in use_case.feature_columns]
+        self._recent: pd.DataFrame | None = None
+        self._ended: datetime | None = None
 
-def _fit_before(
-    use_case: UseCase, frame: "pd.DataFrame", position: int, counted: int, newest: Imputer | None, history: History
-) -> Imputer | None:
-    """The next imputer, fitted on the rows before the one at ``position``; None where late rows leave too few."""
-    import pandas as pd
+    @property
+    def donors(self) -> int:
+        """Donors among the rows filled so far."""
+        return self._gathered - self._before
 
-    start = frame["event_timestamp"].iloc[position]
-    order, features = ["event_timestamp", use_case.entity.key], [column.name for column in use_case.feature_columns]
-    earlier = frame.iloc[:position]
-    fresh = earlier.loc[earlier["donor"] & (earlier["event_timestamp"] < start), [*order, *features]]
-    donors = pd.concat([history(start), fresh])
-    if len(donors) < use_case.imputation.first:
-        return None
-    donors = donors.sort_values(order, kind="stable")
-    through = donors["event_timestamp"].max().to_pydatetime()
-    fitted = fit((newest.version if newest else 0) + 1, donors[features], use_case.feature_columns, through)
-    # Donors are capped, and late rows may leave fewer of them: the rows counted decide when to fit again.
-    return Imputer(fitted.version, through, counted, fitted.fillers)
+    def fill(self, batches: "Iterable[pd.DataFrame]") -> "Iterator[pd.DataFrame]":
+        """Filled parts of ``batches`` (typed rows, sorted by event_timestamp throughout), each by one imputer."""
+        for batch in batches:
+            if len(batch):
+                yield from self._fill_batch(batch)
 
+    def _fill_batch(self, frame: "pd.DataFrame") -> "Iterator[pd.DataFrame]":
+        times, donors = frame["event_timestamp"], frame["donor"].to_numpy().cumsum()
+        # Rows that share the event time of the last batch's end are of its last slice.
+        start, position = self._gathered, int((times == self._ended).sum())
+        if position:
+            yield from self._fill_slice(frame.iloc[:position])
+            self._gathered = start + int(donors[position - 1])
+        self._ended = times.iloc[-1]
+        while position < len(frame):
+            newest = max(self._versions, key=lambda imputer: imputer.version, default=None)
+            imputation = self._use_case.imputation
+            needed = ceil(newest.rows * imputation.growth) if newest else imputation.first
+            if self._gathered >= needed:
+                fitted = self._fit_before(times.iloc[position], newest)
+                if fitted:
+                    self._versions.append(fitted)
+                    self.fitted.append(fitted)
+                    continue
+                needed = self._gathered + imputation.first
+            # The row of the donor that completes the number ends the slice.
+            enough = int(donors.searchsorted(needed - start)) + 1
+            end = _end_of_ties(times, min(enough, len(frame)))
+            yield from self._fill_slice(frame.iloc[position:end])
+            position, self._gathered = end, start + int(donors[end - 1])
 
-def _fill(use_case: UseCase, rows: "pd.DataFrame", versions: Sequence[Imputer]) -> "list[pd.DataFrame]":
-    """Fill each row by the imputer with the newest ``fitted_through`` before its entity was first recorded."""
-    ranked = sorted(versions, key=lambda imputer: (_through(imputer), imputer.version))
-    chosen = rows["first_recorded_at"].map(
-        lambda time: next((i for i in reversed(range(len(ranked))) if _through(ranked[i]) < time), -1)
-    )
-    parts = []
-    for index in sorted(chosen.unique()):
-        imputer = ranked[index] if index >= 0 else cold_start()
-        names = [column.name for column in use_case.feature_columns]
-        part = rows[chosen == index]
-        filled = imputer.fill(part[names], use_case.feature_columns)
-        left = part.drop(columns=[*names, "first_recorded_at", "donor"])
-        parts.append(left.join(filled).assign(imputer_version=imputer.version))
-    return parts
+    def _fit_before(self, moment: datetime, newest: Imputer | None) -> Imputer | None:
+        """The next imputer, fitted on rows before ``moment``; None where late rows leave too few."""
+        import pandas as pd
+
+        order = ["event_timestamp", self._use_case.entity.key]
+        donors = self._history(moment)
+        if self._recent is not None:
+            donors = pd.concat([donors, self._recent[[*order, *self._features]]])
+        if len(donors) < self._use_case.imputation.first:
+            return None
+        donors = donors.sort_values(order, kind="stable")
+        through = donors["event_timestamp"].max().to_pydatetime()
+        fitted = fit(
+            (newest.version if newest else 0) + 1, donors[self._features], self._use_case.feature_columns, through
+        )
+        # Donors are capped, and late rows may leave fewer of them: the rows counted decide when to fit again.
+        return Imputer(fitted.version, through, self._gathered, fitted.fillers)
+
+    def _fill_slice(self, rows: "pd.DataFrame") -> "Iterator[pd.DataFrame]":
+        """Fill each row by the imputer with the newest ``fitted_through`` before its entity was first recorded."""
+        import pandas as pd
+
+        ranked = sorted(self._versions, key=lambda imputer: (_through(imputer), imputer.version))
+        throughs = pd.Series([_through(imputer) for imputer in ranked], dtype=rows["first_recorded_at"].dtype)
+        chosen = throughs.searchsorted(rows["first_recorded_at"], side="left") - 1
+        for index in sorted(set(chosen.tolist())):
+            imputer = ranked[index] if index >= 0 else cold_start()
+            part = rows[chosen == index]
+            filled = imputer.fill(part[self._features], self._use_case.feature_columns)
+            left = part.drop(columns=[*self._features, "first_recorded_at", "donor"])
+            yield left.join(filled).assign(imputer_version=imputer.version)
+        taught = rows[rows["donor"]]
+        self._recent = taught if self._recent is None else pd.concat([self._recent, taught])
+        if len(self._recent) > 2 * MAX_DONORS:
+            order = ["event_timestamp", self._use_case.entity.key]
+            self._recent = self._recent.sort_values(order, kind="stable").tail(MAX_DONORS)
 
 
 def _through(imputer: Imputer) -> datetime:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,10 +49,21 @@ class SuiteNotEvaluated(LeadmillError):
         super().__init__(f"Great Expectations could not evaluate the rule '{rule}': {reason}")
 
 
+@dataclass(frozen=True)
+class Batch:
+    """A query against Postgres and what is expected of it; each expectation's ``meta`` has its rule and column."""
+
+    query: str
+    expectations: "list[Expectation]"
+
+
 def run_suite(
-    use_case: UseCase, suite_name: str, batch_name: str, query: str, expectations: "list[Expectation]"
+    use_case: UseCase, suite_name: str, batch_name: str, judged: Batch, details: Callable[[list[str]], Batch]
 ) -> Report:
-    """Validate ``query`` and write its page. Each expectation's ``meta`` holds its rule's name and column."""
+    """Validate ``judged``, then ``details`` of the rules that it found broken, and write their pages.
+
+    The report's page is that of the details, where there are any.
+    """
     gx = great_expectations()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
@@ -60,28 +72,33 @@ def run_suite(
     # A context removes the pages of its site that it did not make: it gets a folder of its own, merged below.
     with tempfile.TemporaryDirectory(dir=root.parent, prefix=".making-") as site:
         context.add_data_docs_site("local", _site(site))
-        outcome = _checkpoint(gx, context, suite_name, batch_name, query, expectations)
+        findings = _checkpoint(gx, context, suite_name, batch_name, judged)
+        shown = batch_name
+        closer = details([finding.rule for finding in findings if not finding.success])
+        if closer.expectations:
+            shown = f"{batch_name}-broken"
+            for finding in _checkpoint(gx, context, f"{suite_name}-broken", shown, closer):
+                findings[[one.rule for one in findings].index(finding.rule)] = finding
         context.build_data_docs(site_names=["local"])
         shutil.copytree(site, root, dirs_exist_ok=True)
-    for found in outcome.results:
-        _raise_if_not_evaluated(found)
-    return Report(tuple(_finding(found) for found in outcome.results), _document(root, batch_name))
+    return Report(tuple(findings), _document(root, shown))
 
 
-def _checkpoint(
-    gx: Any, context: Any, suite_name: str, batch_name: str, query: str, expectations: "list[Expectation]"
-) -> Any:
+def _checkpoint(gx: Any, context: Any, suite_name: str, batch_name: str, of: Batch) -> list[Finding]:
     url = settings.current().database_url.replace("postgresql://", "postgresql+psycopg2://", 1)
-    source = context.data_sources.add_postgres("leadmill", connection_string=url)
-    asset = source.add_query_asset(batch_name, query=query)
+    source = context.data_sources.add_postgres(batch_name, connection_string=url)
+    asset = source.add_query_asset(batch_name, query=of.query)
     batch = asset.add_batch_definition_whole_table(batch_name)
-    suite = context.suites.add(gx.ExpectationSuite(name=suite_name, expectations=expectations))
+    suite = context.suites.add(gx.ExpectationSuite(name=suite_name, expectations=of.expectations))
     definition = context.validation_definitions.add(gx.ValidationDefinition(name=batch_name, data=batch, suite=suite))
     checkpoint = context.checkpoints.add(
         gx.Checkpoint(name=batch_name, validation_definitions=[definition], result_format={"result_format": "COMPLETE"})
     )
     result = checkpoint.run(run_id=gx.RunIdentifier(run_name=batch_name))
-    return next(iter(result.run_results.values()))
+    outcome = next(iter(result.run_results.values()))
+    for found in outcome.results:
+        _raise_if_not_evaluated(found)
+    return [_finding(found) for found in outcome.results]
 
 
 def _site(folder: str) -> dict[str, Any]:
@@ -106,12 +123,10 @@ def _finding(found: Any) -> Finding:
     result = found.result or {}
     rows = (result.get("details") or {}).get("unexpected_rows")
     values = [row.get("value") for row in rows] if rows else result.get("partial_unexpected_list") or []
-    failed = result.get("unexpected_count")
-    if failed is None:
-        observed = result.get("observed_value")
-        failed = observed if rows is not None and isinstance(observed, int) else int(not found.success)
+    found_rows = result.get("unexpected_count", result.get("observed_value") if "column" in meta else None)
+    failed = found_rows if isinstance(found_rows, int) else int(not found.success)
     examples = tuple(_shortened(value) for value in values[:SHOWN_EXAMPLES])
-    return Finding(meta["rule"], meta.get("column"), bool(found.success), int(failed), examples)
+    return Finding(meta["rule"], meta.get("column"), bool(found.success), failed, examples)
 
 
 def _shortened(value: object) -> str:

@@ -1,5 +1,7 @@
 """Both Great Expectations suites of a use case, built from its rules."""
 
+from collections.abc import Collection, Sequence
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from leadmill import names
@@ -12,6 +14,7 @@ from leadmill.storage.literals import literal
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
+_LONGEST_NAME = 63
 # GX puts the batch in as "(query) AS subselect" or as a table's name; rules call it "batch" in either case.
 _BATCH = "(SELECT * FROM {batch}) AS batch"
 
@@ -42,27 +45,64 @@ def _prepared_rule(column: Column) -> tuple[str, str]:
     return ("and in range" if bounds else ""), " AND ".join([filled, *bounds])
 
 
-def raw_suite(use_case: UseCase) -> "list[Expectation]":
-    """Expectations of one raw window: the row rules, and that there are rows where time alone changes nothing."""
+def raw_suite(use_case: UseCase, rows: int) -> "list[Expectation]":
+    """Expectations of one raw window: there are rows, where time alone changes nothing, and none breaks a rule."""
     gxe = great_expectations().expectations
     least = 0 if use_case.has_events else 1
     some = gxe.ExpectTableRowCountToBeBetween(min_value=least, meta={"rule": "window: has rows"})
-    return [some, *(_expectation(rule) for rule in row_rules(use_case))]
+    return [some, *_nobody_breaks(row_rules(use_case), rows)]
 
 
-def features_suite(use_case: UseCase, prepared: int) -> "list[Expectation]":
-    """Expectations of the prepared window: the feature rules, and that no prepared row is missing."""
+def features_suite(use_case: UseCase, prepared: int, rows: int) -> "list[Expectation]":
+    """Expectations of the prepared window: no prepared row is missing and none of its ``rows`` breaks a rule."""
     gxe = great_expectations().expectations
-    columns = [name for column in use_case.feature_columns for name in _with_flag(column)]
     counted = gxe.ExpectTableRowCountToEqual(value=prepared, meta={"rule": "window: every row prepared"})
-    present = [
-        gxe.ExpectColumnToExist(column=name, meta={"rule": f"{name}: exists", "column": name}) for name in columns
+    return [counted, *_nobody_breaks(feature_rules(use_case), rows)]
+
+
+def judged_query(use_case: UseCase, suite: str, window_id: int) -> str:
+    """One row per row of the window, one column per rule: 1 where the row breaks it.
+
+    Great Expectations adds all of them up in one statement; materialized, each predicate is evaluated once.
+    """
+    broken = ", ".join(f'(NOT ({rule.predicate}))::int AS "{_column(rule)}"' for rule in _rules(use_case, suite))
+    return (
+        f"SELECT * FROM (WITH judged AS MATERIALIZED (SELECT {broken} FROM {_table(use_case, suite)} AS batch "
+        f"WHERE window_id = {window_id:d}) SELECT * FROM judged) AS judged"
+    )
+
+
+def broken_suite(use_case: UseCase, suite: str, broken: Collection[str]) -> "list[Expectation]":
+    """Expectations that count and show the rows which break these rules; for the batch of :func:`batch_query`."""
+    return [_expectation(rule) for rule in _rules(use_case, suite) if rule.name in broken]
+
+
+def _rules(use_case: UseCase, suite: str) -> tuple[Rule, ...]:
+    return row_rules(use_case) if suite == "raw" else feature_rules(use_case)
+
+
+def _table(use_case: UseCase, suite: str) -> str:
+    return names.raw_table(use_case) if suite == "raw" else names.staging_table(use_case)
+
+
+def _nobody_breaks(rules: Sequence[Rule], rows: int) -> "list[Expectation]":
+    """That the column of each rule adds up to 0; without rows there is nothing to add up."""
+    gxe = great_expectations().expectations
+    return [
+        gxe.ExpectColumnSumToBeBetween(
+            column=_column(rule),
+            min_value=0,
+            max_value=0,
+            description=f"{rule.column}: {rule.says}",
+            meta={"rule": rule.name, "column": rule.column},
+        )
+        for rule in (rules if rows else ())
     ]
-    return [counted, *present, *(_expectation(rule) for rule in feature_rules(use_case))]
 
 
-def _with_flag(column: Column) -> tuple[str, ...]:
-    return (column.name, column.flag) if column.has_flag else (column.name,)
+def _column(rule: Rule) -> str:
+    """The rule's name as a column's, which Postgres would cut at 63 bytes."""
+    return rule.name if len(rule.name) <= _LONGEST_NAME else f"rule {sha256(rule.name.encode()).hexdigest()[:12]}"
 
 
 def _expectation(rule: Rule) -> "Expectation":
@@ -79,5 +119,4 @@ def _expectation(rule: Rule) -> "Expectation":
 
 def batch_query(use_case: UseCase, suite: str, window_id: int) -> str:
     """The rows that a suite looks at."""
-    table = names.raw_table(use_case) if suite == "raw" else names.staging_table(use_case)
-    return f"SELECT * FROM {table} WHERE window_id = {window_id:d}"
+    return f"SELECT * FROM {_table(use_case, suite)} WHERE window_id = {window_id:d}"

@@ -7,7 +7,8 @@ SQLAlchemy's ``text()``, in Great Expectations as well as here; every literal co
 from leadmill.columns import OTHER_LEVEL, Column, slug
 from leadmill.storage.literals import literal
 
-NUMBER_PATTERN = r"^[+-]?([0-9]{1,15}([.][0-9]{0,15})?|[.][0-9]{1,15})([eE][+-]?[0-9]{1,2})?$"
+# Postgres writes up to 17 digits of a float, and zeros before them.
+NUMBER_PATTERN = r"^[+-]?([0-9]{1,15}([.][0-9]{0,30})?|[.][0-9]{1,30})([eE][+-]?[0-9]{1,2})?$"
 WHOLE_PATTERN = r"^[+-]?[0-9]{1,15}([.]0{0,15})?$"
 TRUE_WORDS = ("yes", "true", "t", "y", "1", "1.0")
 FALSE_WORDS = ("no", "false", "f", "n", "0", "0.0")
@@ -29,6 +30,8 @@ def given(column: Column) -> str:
 def given_name(name: str, missing: tuple[str, ...] = ()) -> str:
     """As :func:`given`, for a column of that name; markers count in any case of letters."""
     trimmed = f"btrim({name})"
+    if not any(missing):
+        return f"NULLIF({trimmed}, '')"
     markers = ", ".join(literal(marker) for marker in sorted({"", *(marker.lower() for marker in missing)}))
     return f"CASE WHEN lower({trimmed}) IN ({markers}) THEN NULL ELSE {trimmed} END"
 
@@ -48,7 +51,7 @@ def number(column: Column) -> str:
     """The value as a number, or NULL where it is missing or none."""
     pattern = WHOLE_PATTERN if column.type == "int" else NUMBER_PATTERN
     value = given(column)
-    return f"CASE WHEN {value} ~ {literal(pattern)} THEN ({value})::numeric::float8 END"
+    return f"CASE WHEN {value} ~ {literal(pattern)} THEN ({value})::float8 END"
 
 
 def truth(column: Column) -> str:

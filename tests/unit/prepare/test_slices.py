@@ -1,5 +1,7 @@
 """Slices: which imputer fills which row, and when the next one is fitted."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +12,7 @@ from support import x_education
 
 from leadmill.prepare import slices
 from leadmill.prepare.imputer import Imputer
-from leadmill.prepare.slices import Filling, fill_in_slices
+from leadmill.prepare.slices import History, SliceFiller
 from leadmill.spec import UseCase
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -52,8 +54,26 @@ def no_history(_: datetime) -> pd.DataFrame:
     return typed_rows([])
 
 
-def fill(use_case: UseCase, frame: pd.DataFrame, stored: tuple[Imputer, ...] = (), before: int = 0) -> Filling:
-    return fill_in_slices(use_case, frame, stored, before, no_history)
+@dataclass
+class Filling:
+    """What came out of a filler: the filled parts and the imputers fitted on the way."""
+
+    parts: list[pd.DataFrame]
+    fitted: list[Imputer]
+
+
+def fill(
+    use_case: UseCase,
+    frame: pd.DataFrame,
+    stored: Sequence[Imputer] = (),
+    before: int = 0,
+    history: History = no_history,
+    batch: int = 10_000,
+) -> Filling:
+    filler = SliceFiller(use_case, stored, before, history)
+    parts = list(filler.fill(frame.iloc[n : n + batch] for n in range(0, len(frame), batch)))
+    assert filler.donors == frame["donor"].sum()
+    return Filling(parts, filler.fitted)
 
 
 def versions(filling: Filling) -> dict[int, int]:
@@ -123,7 +143,7 @@ def test_donors_are_capped_but_fits_stay_rare(use_case: UseCase) -> None:
         return typed_rows([float(n) for n in range(-600, 0)])
 
     stored = (Imputer(1, minutes(-700), 20_000, {}),)
-    filling = fill_in_slices(use_case, typed_rows([float(n) for n in range(50)]), stored, 1_000_000, history)
+    filling = fill(use_case, typed_rows([float(n) for n in range(50)]), stored, 1_000_000, history)
     assert [(i.version, i.rows) for i in filling.fitted] == [(2, 1_000_000)]
     assert len(calls) == 1
     assert set(versions(filling).values()) == {2}
@@ -134,7 +154,7 @@ def test_growth_decides_when_to_fit_again(use_case: UseCase) -> None:
 
     def fitted(rows: int) -> int:
         frame, history = typed_rows([float(n) for n in range(rows)]), typed_rows([float(n) for n in range(-989, 0)])
-        return len(fill_in_slices(use_case, frame, stored, 989, lambda _: history).fitted)
+        return len(fill(use_case, frame, stored, 989, lambda _: history).fitted)
 
     assert (fitted(10), fitted(12)) == (0, 1)
 
@@ -170,7 +190,32 @@ def test_too_few_donors_before_a_late_row_fit_nothing(use_case: UseCase) -> None
         names = ["event_timestamp", *(column.name for column in use_case.feature_columns)]
         return typed_rows([0, 1, 2])[names]
 
-    filling = fill_in_slices(use_case, typed_rows([5 + n for n in range(40)]), [newest], 8_000, three_older)
+    filling = fill(use_case, typed_rows([5 + n for n in range(40)]), [newest], 8_000, three_older)
     assert filling.fitted == []
     assert set(versions(filling).values()) == {0}
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("batch", [100, 333])
+def test_batches_change_nothing(batch: int) -> None:
+    """Real imputers, and times shared by rows on both sides of a batch's end."""
+    frame = typed_rows([float(n // 3) for n in range(1100)])
+    whole, batched = (fill(x_education(), frame, batch=size) for size in (10_000, batch))
+    first, second = (pd.concat(one.parts).sort_values("row_no", ignore_index=True) for one in (whole, batched))
+    pd.testing.assert_frame_equal(first, second)
+    assert [(one.version, one.rows) for one in whole.fitted] == [(one.version, one.rows) for one in batched.fitted]
+
+
+def test_the_newest_donors_are_remembered_and_no_more(use_case: UseCase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "MAX_DONORS", 600)
+    seen: list[list[float]] = []
+
+    def learn(version: int, donors: pd.DataFrame, columns: object, through: datetime) -> Imputer:
+        seen.append(donors["total_visits"].tail(3).tolist())
+        assert len(donors) <= 2 * 600 + 400
+        return Imputer(version, through, len(donors), {})
+
+    monkeypatch.setattr(slices, "fit", learn)
+    filling = fill(use_case, typed_rows([float(n) for n in range(4100)]), batch=400)
+    assert [one.rows for one in filling.fitted] == [500, 1000, 2000, 4000]
+    assert len(seen) == 4
