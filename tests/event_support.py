@@ -214,24 +214,3 @@ def execute(statement: str, values: Any = None) -> None:
     """One statement on leadmill's own database."""
     with psycopg.connect(settings.current().database_url, autocommit=True) as connection:
         connection.execute(statement.encode(), values)
-
-
-def run_stage(stage: str, address: str) -> None:
-    """One stage of `leads` by name; also what a child process runs before it is killed."""
-    from leadmill.extract.extract import extract
-    from leadmill.features.publish import publish_features
-    from leadmill.prepare.prepare import impute_encode
-    from leadmill.quality.check import check_features, check_raw
-
-    use_case = leads()
-    stages: dict[str, Callable[[], object]] = {
-        "extract": lambda: extract(use_case, "test"),
-        "check_raw": lambda: check_raw(use_case, address, "test"),
-        "impute_encode": lambda: impute_encode(use_case, address),
-        "check_features": lambda: check_features(use_case, address, "test"),
-        "publish": lambda: publish_features(use_case, address),
-    }
-    stages[stage]()
-
-
-STAGES = ("extract", "check_raw", "impute_encode", "check_features", "publish")

@@ -275,14 +275,14 @@ def _child(
 
 
 def run_stage(stage: str, address: str) -> None:
-    """One stage of x_education by name; also what a child process runs before it is killed."""
+    """One stage of the use case of ``address`` by name; also what a child process runs before it is killed."""
     from leadmill.extract.extract import extract
     from leadmill.features.materialize import materialize
     from leadmill.features.publish import publish_features
     from leadmill.prepare.prepare import impute_encode
     from leadmill.quality.check import check_features, check_raw
 
-    use_case = x_education()
+    use_case = load_use_case(address.split("/")[0])
     stages: dict[str, Callable[[], object]] = {
         "extract": lambda: extract(use_case, "test"),
         "check_raw": lambda: check_raw(use_case, address, "test"),

@@ -1,18 +1,9 @@
-"""Which entities are closed: of their known outcomes, the one that happened last says so."""
+"""Which entities leave the population that is scored."""
 
-from leadmill import names
+from leadmill.prepare import closed
 from leadmill.spec import UseCase
 
 
 def closed_sql(use_case: UseCase, key: str, by: str | None = None) -> str:
-    """SQL of whether the entity ``key`` (an expression) is closed, by what was recorded up to ``by``, or by now.
-
-    Where the population is 'all', nothing closes.
-    """
-    if use_case.score.population == "all":
-        return "false"
-    known = f" AND l.known_at <= {by}" if by else ""
-    return (
-        f"coalesce((SELECT l.closed FROM {names.labels_table(use_case)} AS l WHERE l.{use_case.entity.key} = {key}"
-        f"{known} ORDER BY l.occurred_at DESC NULLS LAST, l.known_at DESC LIMIT 1), false)"
-    )
+    """As :func:`leadmill.prepare.closed.closed_sql`; where the population is 'all', nothing closes."""
+    return "false" if use_case.score.population == "all" else closed.closed_sql(use_case, key, by)

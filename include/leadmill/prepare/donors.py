@@ -9,6 +9,7 @@ from leadmill import names
 from leadmill.columns import UNKNOWN_LEVEL, Column
 from leadmill.extract.windows import Window
 from leadmill.prepare import imputer as imputers
+from leadmill.prepare.closed import closed_sql
 from leadmill.prepare.imputer import Imputer
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine
@@ -65,9 +66,8 @@ def donors_before(use_case: UseCase, window: Window, until: datetime) -> "pd.Dat
         f"SELECT * FROM {names.features_table(use_case)} AS h WHERE h.{key} = a.{key} "
         "AND h.event_timestamp <= a.as_of ORDER BY h.event_timestamp DESC, h.created_timestamp DESC LIMIT 1) AS f "
         f"WHERE a.as_of < $1 AND a.as_of <= $4 AND NOT EXISTS (SELECT FROM {names.rejected_table(use_case)} AS r "
-        f"WHERE r.key = a.{key}::text AND r.suite = 'features' AND r.recorded_at = a.as_of) AND NOT coalesce(("
-        f"SELECT l.closed FROM {names.labels_table(use_case)} AS l WHERE l.{key} = a.{key} AND l.known_at <= a.as_of "
-        f"ORDER BY l.occurred_at DESC, l.known_at DESC LIMIT 1), false) ORDER BY a.as_of DESC, a.{key} LIMIT $2",
+        f"WHERE r.key = a.{key}::text AND r.suite = 'features' AND r.recorded_at = a.as_of) "
+        f"AND NOT {closed_sql(use_case, f'a.{key}', 'a.as_of')} ORDER BY a.as_of DESC, a.{key} LIMIT $2",
         [until, imputers.MAX_DONORS, min(use_case.as_of).total_seconds(), window.since or until],
     )
 

@@ -5,6 +5,7 @@ import psycopg
 from leadmill import names
 from leadmill.extract.passing import midnight
 from leadmill.extract.windows import Window
+from leadmill.prepare.closed import closed_sql
 from leadmill.prepare.outcomes import outcomes_sql
 from leadmill.spec import UseCase
 from leadmill.storage.literals import pyformat
@@ -41,7 +42,7 @@ def store_past_moments(connection: psycopg.Connection, use_case: UseCase, window
     of its own, but a feature that is new may have changed by then.
     """
     key, table = use_case.entity.key, names.moments_table(use_case)
-    features, labels = names.features_table(use_case), names.labels_table(use_case)
+    features = names.features_table(use_case)
     connection.execute(f"DELETE FROM {table} WHERE window_id = %s".encode(), [window.window_id])
     statement = f"""
         INSERT INTO {table} (window_id, row_no, {key}, as_of, first_recorded_at, donor)
@@ -56,9 +57,8 @@ def store_past_moments(connection: psycopg.Connection, use_case: UseCase, window
             UNION
             SELECT {key}, max(recorded_at) FROM {names.facts_table(use_case)} GROUP BY {key}
             UNION
-            SELECT {key}, as_of FROM passed AS a WHERE as_of <= %(until)s AND NOT coalesce((
-                SELECT l.closed FROM {labels} AS l WHERE l.{key} = a.{key} AND l.known_at <= a.as_of
-                ORDER BY l.occurred_at DESC, l.known_at DESC LIMIT 1), false)
+            SELECT {key}, as_of FROM passed AS a WHERE as_of <= %(until)s
+            AND NOT {closed_sql(use_case, f"a.{key}", "a.as_of")}
         )
         SELECT %(window)s, row_number() OVER (ORDER BY {key}, as_of), {key}, as_of, e.first_recorded_at, false
         FROM moment AS m JOIN {names.entities_table(use_case)} AS e USING ({key}) CROSS JOIN LATERAL (

@@ -4,7 +4,9 @@ Both the row rules and the typed rows are built from these, so they cannot disag
 SQLAlchemy's ``text()``, in Great Expectations as well as here; every literal comes from the spec and is quoted.
 """
 
-from leadmill.columns import OTHER_LEVEL, Column, slug
+from collections.abc import Mapping
+
+from leadmill.columns import OTHER_LEVEL, Column
 from leadmill.storage.literals import literal
 
 # Postgres writes up to 17 digits of a float, and zeros before them.
@@ -32,8 +34,8 @@ def given_name(name: str, missing: tuple[str, ...] = ()) -> str:
     trimmed = f"btrim({name})"
     if not any(missing):
         return f"NULLIF({trimmed}, '')"
-    markers = ", ".join(literal(marker) for marker in sorted({"", *(marker.lower() for marker in missing)}))
-    return f"CASE WHEN lower({trimmed}) IN ({markers}) THEN NULL ELSE {trimmed} END"
+    markers = sorted({"", *(marker.lower() for marker in missing)})
+    return _mapped(f"lower({trimmed})", dict.fromkeys(markers, "NULL"), trimmed)
 
 
 def canonical(column: Column) -> str:
@@ -60,33 +62,23 @@ def truth(column: Column) -> str:
 
 
 def truth_name(name: str, missing: tuple[str, ...] = ()) -> str:
-    value = f"lower({given_name(name, missing)})"
-    return f"CASE WHEN {value} IN {_list(TRUE_WORDS)} THEN true WHEN {value} IN {_list(FALSE_WORDS)} THEN false END"
+    words = dict.fromkeys(TRUE_WORDS, "true") | dict.fromkeys(FALSE_WORDS, "false")
+    return _mapped(f"lower({given_name(name, missing)})", words)
 
 
 def level(column: Column) -> str:
     """The canonical level, by the declared spellings; 'other' for one that a closed vocabulary does not hold."""
     if not column.levels:
         return canonical(column)
-    value = canonical(column)
-    branches = " ".join(
-        f"WHEN {value} IN {_list([spelling for spelling, of in column.spellings().items() if of == name])} "
-        f"THEN {literal(name)}"
-        for name in column.levels
-    )
-    rest = f"WHEN {value} IS NOT NULL THEN {literal(OTHER_LEVEL)}" if column.type == "category" else ""
-    return f"CASE {branches} {rest} END"
+    spelled = {word: literal(level) for word, level in column.spellings().items()}
+    if column.type != "category":
+        return _mapped(canonical(column), spelled)
+    return _mapped(f"coalesce({canonical(column)}, '')", {"": "NULL"} | spelled, literal(OTHER_LEVEL))
 
 
 def ordinal(column: Column) -> str:
     """Position of an ordered level, lowest 0, or NULL."""
-    spelled = column.spellings()
-    value = canonical(column)
-    branches = " ".join(
-        f"WHEN {value} IN {_list([word for word, of in spelled.items() if of == name])} THEN {column.ordinal(name)}"
-        for name in column.levels
-    )
-    return f"CASE {branches} END"
+    return _mapped(canonical(column), {word: str(column.ordinal(of)) for word, of in column.spellings().items()})
 
 
 def moment(column: Column) -> str:
@@ -133,9 +125,7 @@ def prepared(column: Column) -> str:
     return f"({number(column)})::{column.sql_type}"
 
 
-def _list(words: tuple[str, ...] | list[str]) -> str:
-    return "(" + ", ".join(literal(slug(word) if not _is_word(word) else word) for word in words) + ")"
-
-
-def _is_word(word: str) -> bool:
-    return word in TRUE_WORDS or word in FALSE_WORDS
+def _mapped(value: str, results: Mapping[str, str], otherwise: str = "NULL") -> str:
+    """SQL that evaluates ``value`` once, however many texts it is compared with."""
+    branches = " ".join(f"WHEN {literal(text)} THEN {result}" for text, result in results.items())
+    return f"CASE {value} {branches} ELSE {otherwise} END"
