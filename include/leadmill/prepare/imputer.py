@@ -1,7 +1,7 @@
 """One version of the imputers of a use case: fitted on earlier rows, blind to the label, kept in skops format."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -27,18 +27,21 @@ class Imputer:
     """Version 0 holds the spec's constants; later ones a filler per learned column, fitted through a time.
 
     ``rows`` is how many rows there were when it was fitted; it learned from the newest MAX_DONORS of them at most.
+    ``levels`` are the spellings of each category among those: fillers take a level as its position.
     """
 
     version: int
     fitted_through: datetime | None
     rows: int
     fillers: dict[str, Any]
+    levels: dict[str, list[str]] = field(default_factory=dict)
 
     def fill(self, frame: "pd.DataFrame", columns: Sequence[Column]) -> "pd.DataFrame":
         """``frame`` with every missing feature filled in its own unit and ``<column>_missing`` flags added."""
         import pandas as pd
 
         filled = {}
+        known = _coded(frame, columns, self.levels) if self.levels or self.fillers else frame
         for column in columns:
             values = frame[column.name]
             missing = values.isna()
@@ -47,7 +50,7 @@ class Imputer:
             if gaps and column.impute == "none":
                 filled[column.name] = values.astype(object)
             elif gaps:
-                filled[column.name] = _typed(self._filled(column, columns, frame, missing), column)
+                filled[column.name] = _typed(self._filled(column, values, missing, known), column)
             else:
                 filled[column.name] = _typed(values, column)
             if column.has_flag:
@@ -56,9 +59,9 @@ class Imputer:
         return pd.concat([rest, pd.DataFrame(filled, index=frame.index)], axis=1)
 
     def _filled(
-        self, column: Column, columns: Sequence[Column], frame: "pd.DataFrame", missing: "pd.Series[bool]"
+        self, column: Column, values: "pd.Series[Any]", missing: "pd.Series[bool]", known: "pd.DataFrame"
     ) -> "pd.Series[Any]":
-        values, filler = frame[column.name], self.fillers.get(column.name)
+        filler = self.fillers.get(column.name)
         # A whole column of gaps has no type of its own; floats hold every number that we take.
         result = values.astype(float if column.type in ("int", "float", "ordered") else object)
         if filler is None:
@@ -66,7 +69,8 @@ class Imputer:
         elif column.impute in ("median", "mode"):
             result[missing] = filler
         else:
-            result[missing] = _bounded(filler.predict(_predictors(frame[missing], columns, column.name)), column)
+            with _one_thread_of_blas():
+                result[missing] = _bounded(filler.predict(known[missing].drop(columns=column.name)), column)
         return result
 
 
@@ -81,18 +85,24 @@ def fit(version: int, donors: "pd.DataFrame", columns: Sequence[Column], fitted_
     ``donors`` holds the feature columns and never the label. A column that no donor has keeps its constant.
     """
     newest = donors.tail(MAX_DONORS)
+    levels = {
+        column.name: sorted({UNKNOWN_LEVEL, *newest[column.name].dropna()})
+        for column in columns
+        if column.type == "category"
+    }
+    coded = _coded(newest, columns, levels)
     fillers = {}
-    for column in columns:
-        known = newest[newest[column.name].notna()]
-        if column.impute in LEARNED_METHODS and len(known):
-            fillers[column.name] = _fit_column(known, column, columns)
-    return Imputer(version, fitted_through, len(donors), fillers)
+    with _one_thread_of_blas():
+        for column in columns:
+            present = newest[column.name].notna()
+            if column.impute in LEARNED_METHODS and present.any():
+                fillers[column.name] = _fit_column(newest.loc[present, column.name], coded[present], column, columns)
+    return Imputer(version, fitted_through, len(donors), fillers, levels)
 
 
-def _fit_column(known: "pd.DataFrame", column: Column, columns: Sequence[Column]) -> Any:
+def _fit_column(values: "pd.Series[Any]", known: "pd.DataFrame", column: Column, columns: Sequence[Column]) -> Any:
     if column.impute == "knn":
-        known = known.tail(_MOST_TO_COMPARE)
-    values = known[column.name]
+        values, known = values.tail(_MOST_TO_COMPARE), known.tail(_MOST_TO_COMPARE)
     if column.impute == "median":
         return _number(values.astype(float).median(), column)
     if column.impute == "mode":
@@ -103,7 +113,7 @@ def _fit_column(known: "pd.DataFrame", column: Column, columns: Sequence[Column]
     numeric = column.type in ("int", "float", "ordered")
     target = values.astype(float) if numeric else values.astype(str)
     return make_pipeline(_encoder(others), _estimator(column, numeric, len(known))).fit(
-        _predictors(known, columns, column.name), target
+        known.drop(columns=column.name), target
     )
 
 
@@ -136,22 +146,26 @@ def _encoder(columns: Sequence[Column]) -> Any:
     return make_column_transformer((scaled, numbers), (levels, categories))
 
 
-def _predictors(frame: "pd.DataFrame", columns: Sequence[Column], target: str) -> "pd.DataFrame":
-    """Every feature but the target: categories as text with 'unknown', the rest as floats with NaN."""
+def _coded(frame: "pd.DataFrame", columns: Sequence[Column], levels: dict[str, list[str]]) -> "pd.DataFrame":
+    """Every feature as floats: a category's level as its position (-1 for a new one), gaps elsewhere as NaN."""
     import pandas as pd
 
     found = {}
     for column in columns:
-        if column.name == target:
-            continue
         values = frame[column.name]
-        category = column.type == "category"
-        found[column.name] = values.astype(object).where(values.notna(), UNKNOWN_LEVEL) if category else _floats(values)
+        if column.type == "category":
+            filled = values.astype(object).where(values.notna(), UNKNOWN_LEVEL)
+            found[column.name] = pd.Index(levels.get(column.name, [])).get_indexer(pd.Index(filled)).astype(float)
+        else:
+            found[column.name] = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=float("nan"))
     return pd.DataFrame(found, index=frame.index)
 
 
-def _floats(values: "pd.Series[Any]") -> "pd.Series[float]":
-    return values.astype(object).where(values.notna(), float("nan")).astype(float)
+def _one_thread_of_blas() -> Any:
+    """On two busy cores the threads of BLAS wait for each other: one thread is up to ten times faster."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    return threadpool_limits(1, user_api="blas")
 
 
 def _bounded(values: Any, column: Column) -> Any:
@@ -186,10 +200,10 @@ def _typed(values: "pd.Series[Any]", column: Column) -> "pd.Series[Any]":
 
 
 def dump(imputer: Imputer) -> bytes:
-    """The fillers in skops format."""
-    return skops_format.dumps(imputer.fillers)
+    """Levels and fillers in skops format."""
+    return skops_format.dumps({"levels": imputer.levels, "fillers": imputer.fillers})
 
 
 def load(version: int, fitted_through: datetime, rows: int, artifact: bytes) -> Imputer:
     """The imputer back from :func:`dump`; a type that is not known to be harmless is an error of skops."""
-    return Imputer(version, fitted_through, rows, skops_format.loads(artifact, _TRUSTED))
+    return Imputer(version, fitted_through, rows, **skops_format.loads(artifact, _TRUSTED))

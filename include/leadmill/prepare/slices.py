@@ -1,6 +1,7 @@
 """Fill rows in event-time slices: each row by the newest imputer fitted on rows before it (ADR 0001)."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from math import ceil
 from typing import TYPE_CHECKING
@@ -84,7 +85,7 @@ class SliceFiller:
             (newest.version if newest else 0) + 1, donors[self._features], self._use_case.feature_columns, through
         )
         # Donors are capped, and late rows may leave fewer of them: the rows counted decide when to fit again.
-        return Imputer(fitted.version, through, self._gathered, fitted.fillers)
+        return replace(fitted, rows=self._gathered)
 
     def _fill_slice(self, rows: "pd.DataFrame") -> "Iterator[pd.DataFrame]":
         """Fill each row by the imputer with the newest ``fitted_through`` before its entity was first recorded."""
