@@ -102,7 +102,11 @@ def test_applying_again_does_nothing_and_a_changed_spec_is_applied(filled: Wareh
         assert fields["city"] == "Town"
     finally:
         assert apply(x_education()) is True
+    # Its column was dropped meanwhile.
+    assert lookup(x_education(), [key(1)])["country"].tolist() == ["unknown"]
+    assert materialize(x_education()) is not None
     assert lookup(x_education(), [key(1)])["country"].tolist() == ["india"]
+    assert materialize(x_education()) is None
 
 
 def test_materializing_twice_finds_nothing_to_do(filled: Warehouse) -> None:

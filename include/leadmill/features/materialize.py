@@ -1,12 +1,13 @@
 """Materialize: bring the online store up to the newest published features."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sqlalchemy import text
 
 from leadmill import names
 from leadmill.faults import kill_point
+from leadmill.features.online import holds
 from leadmill.features.store import apply, feature_store
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine, use_case_lock
@@ -14,7 +15,7 @@ from leadmill.storage.database import engine, use_case_lock
 
 @dataclass(frozen=True)
 class Materialized:
-    """The event-time window [start, end] that went online, how many windows it covers and how many rows changed."""
+    """The event-time window [start, end] that went online, how many windows it covers and how many entities changed."""
 
     start: datetime
     end: datetime
@@ -25,18 +26,24 @@ class Materialized:
 def materialize(use_case: UseCase) -> Materialized | None:
     """Write the newest values of every entity that changed since the last materialization; None where none did.
 
-    Feast's Postgres online store lets an older value overwrite a newer one. So the event-time window always reaches
-    to the newest event in the store: whatever Feast then picks as an entity's newest row really is its newest.
+    The online store keeps the newer of two rows, so the event-time window is that of the rows which are not online yet,
+    however old they are. A store that lacks what the ledger says is online (another one since, or emptied, or one that
+    got a feature back) is filled anew.
     """
     with use_case_lock(use_case.name):
+        if not _still_online(use_case):
+            _forget(use_case)
         with engine().connect() as connection:
             pending = connection.execute(
                 text(
-                    "SELECT array_agg(DISTINCT w.window_id) AS windows, min(f.event_timestamp) AS start,"
-                    f" count(DISTINCT f.{use_case.entity.key}) AS entities,"
-                    f" (SELECT max(event_timestamp) FROM {names.features_table(use_case)}) AS end"
-                    f" FROM ops.windows AS w LEFT JOIN {names.features_table(use_case)} AS f USING (window_id)"
-                    " WHERE w.use_case = :name AND w.status = 'published' AND NOT w.materialized"
+                    "WITH waiting AS MATERIALIZED (SELECT window_id FROM ops.windows"
+                    " WHERE use_case = :name AND status = 'published' AND NOT materialized),"
+                    f" rows AS MATERIALIZED (SELECT {use_case.entity.key}, event_timestamp"
+                    f" FROM {names.features_table(use_case)} WHERE window_id IN (SELECT window_id FROM waiting))"
+                    " SELECT (SELECT array_agg(window_id) FROM waiting) AS windows,"
+                    ' min(event_timestamp) AS start, max(event_timestamp) AS "end",'
+                    f" (SELECT count(*) FROM (SELECT DISTINCT {use_case.entity.key} FROM rows) AS e) AS entities"
+                    " FROM rows"
                 ),
                 {"name": use_case.name},
             ).one()
@@ -44,8 +51,7 @@ def materialize(use_case: UseCase) -> Materialized | None:
             return None
         apply(use_case)
         if pending.start is not None:
-            start = pending.start.astimezone(UTC) - timedelta(seconds=1)
-            end = pending.end.astimezone(UTC) + timedelta(seconds=1)
+            start, end = pending.start.astimezone(UTC), pending.end.astimezone(UTC)
             feature_store().materialize(start, end, feature_views=[names.feature_view(use_case)])
         kill_point("materialize.written")
         with engine().begin() as connection:
@@ -56,3 +62,24 @@ def materialize(use_case: UseCase) -> Materialized | None:
     if pending.start is None:
         return None
     return Materialized(pending.start, pending.end, len(pending.windows), pending.entities)
+
+
+def _still_online(use_case: UseCase) -> bool:
+    """Whether the online store has a row that the ledger says went there, with every feature."""
+    with engine().connect() as connection:
+        row = connection.execute(
+            text(
+                f"SELECT * FROM {names.features_table(use_case)} WHERE window_id = (SELECT max(window_id)"
+                " FROM ops.windows WHERE use_case = :name AND materialized AND appended > 0) LIMIT 1"
+            ),
+            {"name": use_case.name},
+        ).one_or_none()
+    return row is None or holds(use_case, row._asdict())
+
+
+def _forget(use_case: UseCase) -> None:
+    with engine().begin() as connection:
+        connection.execute(
+            text("UPDATE ops.windows SET materialized = false WHERE use_case = :name AND materialized"),
+            {"name": use_case.name},
+        )
