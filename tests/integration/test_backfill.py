@@ -42,7 +42,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def facts_only(raw: dict[str, Any]) -> None:
-    """Of the features only those that the facts carry: nothing that changes with time alone."""
+    """Of the features only those that the facts carry: nothing that changes with time alone; and few ages."""
+    raw["as_of"] = ["1d", "7d", "14d"]
     raw["features"] = {name: body for name, body in raw["features"].items() if body.get("fact")}
 
 

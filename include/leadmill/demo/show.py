@@ -95,7 +95,7 @@ def models_table(models: Models) -> Table:
 
 def oracle_line(found: Comparison) -> str:
     """How near the champion comes to what could be known at all."""
-    ahead, worst = found.oracle_ahead, max(found.off_by_decile, key=abs)
+    ahead, worst = found.oracle_ahead, max((one.value for one in found.off_by_decile), key=abs)
     return (
         f"[bold]Oracle:[/bold] ROC AUC {found.oracle.value:.3f} on the {found.rows:,} newest rows, the champion "
         f"{found.champion.value:.3f}: {ahead.value:.3f} behind ({ahead.low:.3f} to {ahead.high:.3f}); by tenth of the "

@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from leadmill.columns import Column
 from leadmill.spec import UseCase
 from leadmill.study.categories import level_names
-from leadmill.study.choice import five_folds, log_losses
+from leadmill.study.choice import log_losses
 from leadmill.study.correlations import spearman
 from leadmill.study.data import NUMERIC, SAMPLE_ROWS, Cases, Floats, Ints, StudyData
 from leadmill.study.intervals import mean_of_entities
@@ -25,6 +25,7 @@ from leadmill.training.metrics import Predictions
 from leadmill.training.predict import probabilities
 from leadmill.training.preprocess import preprocessing, source_column
 from leadmill.training.results import Estimate, Folds
+from leadmill.training.split import grouped_folds
 
 JUDGED_ROWS = 5_000
 NOISE_SHUFFLES = 20
@@ -140,7 +141,7 @@ def _coefficients(inputs: Sequence[ModelInput], rows: Rows) -> dict[str, Folds]:
     """Strength of each feature in logistic regressions of the training parts of five folds."""
     feature_of = {item.name: item.feature for item in inputs}
     found: dict[str, list[float]] = {item.feature: [] for item in inputs}
-    for train, _ in five_folds(rows.y, rows.groups):
+    for train, _ in grouped_folds(rows.y, rows.groups):
         part = rows.take(train)
         encode = preprocessing(inputs)
         x = encode.fit_transform(part.x)

@@ -7,13 +7,14 @@ import numpy as np
 from leadmill.columns import Column
 from leadmill.spec import UseCase
 from leadmill.study.categories import level_names
-from leadmill.study.choice import Choice, choose, five_folds, log_losses, logistic_probabilities, over_folds
+from leadmill.study.choice import Choice, choose, log_losses, logistic_probabilities, over_folds
 from leadmill.study.data import Cases
 from leadmill.training.data import rows_of
 from leadmill.training.inputs import model_inputs
 from leadmill.training.metrics import Predictions, point
 from leadmill.training.preprocess import RARE_SHARE, preprocessing
 from leadmill.training.results import Folds
+from leadmill.training.split import grouped_folds
 
 THRESHOLDS = (0.10, 0.05, 0.02, RARE_SHARE, 0.005, 0.0)
 
@@ -66,7 +67,7 @@ def rare_categories(use_case: UseCase, cases: Cases) -> RareCategories | None:
     if not any(item.type == "category" for item in inputs):
         return None
     rows = rows_of(use_case, cases.filled, inputs)
-    folds = five_folds(rows.y, rows.groups)
+    folds = grouped_folds(rows.y, rows.groups)
     losses, results = {}, []
     for share in THRESHOLDS:
         probability, encoded, figures = np.empty(len(rows)), [], []

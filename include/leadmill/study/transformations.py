@@ -8,11 +8,12 @@ import numpy as np
 from sklearn.preprocessing import PowerTransformer
 
 from leadmill.columns import Column
-from leadmill.study.choice import Choice, choose, five_folds, log_losses, logistic_probabilities, over_folds
+from leadmill.study.choice import Choice, choose, log_losses, logistic_probabilities, over_folds
 from leadmill.study.data import LEAST_PER_CLASS, Cases, Floats
 from leadmill.study.outliers import skewness
 from leadmill.training.metrics import Predictions, point
 from leadmill.training.results import Folds
+from leadmill.training.split import grouped_folds
 from leadmill.training.winsorizer import Winsorizer
 
 Transform = Callable[[Floats], Floats]
@@ -86,7 +87,7 @@ def transformations(column: Column, cases: Cases) -> Transformations | None:
     enough = len(known) and int(np.bincount(known.y, minlength=2).min()) >= LEAST_PER_CLASS
     if not enough or len(np.unique(values)) < 4:
         return None
-    folds = five_folds(known.y, known.groups)
+    folds = grouped_folds(known.y, known.groups)
     probability = {name: np.empty(len(known)) for name in TRANSFORMS}
     for train, test in folds:
         clip = _clipped(column, values[train])

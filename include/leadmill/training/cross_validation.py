@@ -50,7 +50,7 @@ def leak_alarm(use_case: UseCase, found: Sequence[CrossValidation]) -> str | Non
 def _over_folds(candidate: str, inputs: Sequence[ModelInput], rows: Rows) -> dict[str, Folds]:
     narrow = Rows(rows.x[[item.name for item in inputs]], rows.y, rows.weight, rows.groups)
     found = []
-    for train, test in grouped_folds(narrow):
+    for train, test in grouped_folds(narrow.y, narrow.groups):
         learned, judged = narrow.take(train), narrow.take(test)
         model = fit_candidate(candidate, inputs, learned)
         predictions = Predictions(judged.y, probabilities(model, judged.x), learned.base_rate)

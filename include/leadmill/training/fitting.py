@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from leadmill.training.candidates import BUILDERS, SEED
+from leadmill.training.candidates import BUILDERS
 from leadmill.training.data import Rows
 from leadmill.training.inputs import ModelInput
 from leadmill.training.preprocess import preprocessing
+from leadmill.training.split import grouped_folds
 
 CALIBRATION_FOLDS = 2
 PREPROCESS, CLASSIFY = "preprocess", "classify"
@@ -22,8 +22,7 @@ def fit_candidate(candidate: str, inputs: Sequence[ModelInput], rows: Rows) -> P
     The sigmoid is fitted on predictions made across entity-grouped folds of these rows; the classifier behind it is
     then fitted on all of them. ``predict_proba`` takes the frame that ``model_frame`` makes.
     """
-    folds = StratifiedGroupKFold(CALIBRATION_FOLDS, shuffle=True, random_state=SEED)
-    splits = list(folds.split(rows.x, rows.y, rows.groups))
+    splits = grouped_folds(rows.y, rows.groups, CALIBRATION_FOLDS)
     classifier = CalibratedClassifierCV(BUILDERS[candidate](), method="sigmoid", ensemble=False, cv=splits)
     model = Pipeline([(PREPROCESS, preprocessing(inputs)), (CLASSIFY, classifier)])
     # On two busy cores the threads of BLAS and OpenMP wait for each other: one thread is up to ten times faster.

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold
 
 from leadmill.errors import NotTrainable
 from leadmill.spec import UseCase
 from leadmill.training.candidates import SEED
-from leadmill.training.data import AS_OF, Rows
+from leadmill.training.data import AS_OF
 
 HOLDOUT_SHARE = 0.2
 FOLDS = 5
@@ -47,7 +46,17 @@ def temporal_holdout(use_case: UseCase, frame: pd.DataFrame) -> Split:
     return Split(np.flatnonzero(kept), np.flatnonzero(held), int((~held & ~kept).sum()), begins)
 
 
-def grouped_folds(rows: Rows) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Five (train, test) pairs of positions, stratified by label, no entity on both sides."""
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED)
-    return list(folds.split(rows.x, rows.y, rows.groups))
+def grouped_folds(
+    y: NDArray[np.int64], groups: NDArray[np.int64], folds: int = FOLDS
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """(train, test) pairs of positions: no entity on both sides, entities with a positive row dealt out evenly.
+
+    Stratified like scikit-learn's StratifiedGroupKFold, which weighs every entity against every fold in turn and takes
+    minutes over 100,000 entities.
+    """
+    _, codes = np.unique(groups, return_inverse=True)
+    positive = np.bincount(codes, weights=y) > 0
+    order = np.random.default_rng(SEED).permutation(len(positive))
+    fold = np.empty(len(positive), dtype=np.int64)
+    fold[order[np.argsort(positive[order], kind="stable")]] = np.arange(len(positive)) % folds
+    return [(np.flatnonzero(fold[codes] != at), np.flatnonzero(fold[codes] == at)) for at in range(folds)]

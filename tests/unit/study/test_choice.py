@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from leadmill.study.choice import choose, five_folds, log_losses
+from leadmill.study.choice import choose, log_losses
 
 
 def test_a_tie_goes_to_the_simpler_and_a_clear_gap_to_the_better() -> None:
@@ -21,14 +21,3 @@ def test_the_mean_of_the_rows_is_the_weighted_log_loss() -> None:
     y, p, weight = np.array([1, 0, 1]), np.array([0.9, 0.2, 1.0]), np.array([1.0, 0.5, 0.5])
     expected = -(np.log(0.9) + 0.5 * np.log(0.8)) / 2
     assert log_losses(y, p, weight).mean() == pytest.approx(expected)
-
-
-def test_folds_keep_entities_whole_and_outcomes_even() -> None:
-    random = np.random.default_rng(4)
-    groups = random.integers(0, 400, 1000)
-    y = (random.random(1000) < 0.1).astype(np.int64)
-    folds = five_folds(y, groups)
-    assert np.array_equal(np.sort(np.concatenate([test for _, test in folds])), np.arange(1000))
-    for train, test in folds:
-        assert not set(groups[train]) & set(groups[test])
-        assert y[test].mean() == pytest.approx(y.mean(), abs=0.03)

@@ -8,8 +8,6 @@ import pytest
 
 from leadmill.errors import NotTrainable
 from leadmill.spec import Label, UseCase
-from leadmill.training.data import rows_of
-from leadmill.training.inputs import model_inputs
 from leadmill.training.split import grouped_folds, temporal_holdout
 
 
@@ -53,11 +51,15 @@ def test_nothing_left_to_learn_from_is_said(shop: UseCase, buyers: pd.DataFrame)
         temporal_holdout(shop, buyers.assign(buyer_id="one"))
 
 
-def test_folds_never_share_an_entity_and_keep_the_base_rate(shop: UseCase, buyers: pd.DataFrame) -> None:
-    rows = rows_of(shop, buyers.assign(buyer_id=[f"b{number // 3}" for number in range(600)]), model_inputs(shop))
-    folds = grouped_folds(rows)
-    assert len(folds) == 5
-    for train, test in folds:
-        assert not set(rows.groups[train]) & set(rows.groups[test])
-        assert abs(rows.y[test].mean() - rows.y.mean()) < 0.05
-    assert np.array_equal(np.sort(np.concatenate([test for _, test in folds])), np.arange(600))
+def test_folds_keep_entities_whole_and_outcomes_even() -> None:
+    random = np.random.default_rng(4)
+    groups = random.integers(0, 400, 1000)
+    y = (random.random(1000) < 0.1).astype(np.int64)
+    for number in (2, 5):
+        folds = grouped_folds(y, groups, number)
+        assert len(folds) == number
+        assert np.array_equal(np.sort(np.concatenate([test for _, test in folds])), np.arange(1000))
+        for train, test in folds:
+            assert not set(groups[train]) & set(groups[test])
+            assert y[test].mean() == pytest.approx(y.mean(), abs=0.03)
+            assert len(test) == pytest.approx(1000 / number, rel=0.1)
