@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from leadmill import cli_data, cli_study
+from leadmill import cli_bench, cli_data, cli_study
 from leadmill.errors import LeadmillError
 
 if TYPE_CHECKING:
@@ -151,6 +151,7 @@ def _finding_text(one: "Finding") -> Text:
 
 cli_data.register(app)
 cli_study.register(app)
+cli_bench.register(app)
 
 
 def main() -> None:
