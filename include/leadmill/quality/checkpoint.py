@@ -3,7 +3,8 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,23 +71,33 @@ def run_suite(
     root = settings.current().data_docs / use_case.name
     root.mkdir(parents=True, exist_ok=True)
     # A context removes the pages of its site that it did not make: it gets a folder of its own, merged below.
-    with tempfile.TemporaryDirectory(dir=root.parent, prefix=".making-") as site:
+    with tempfile.TemporaryDirectory(dir=root.parent, prefix=".making-") as site, _postgres(context) as source:
         context.add_data_docs_site("local", _site(site))
-        findings = _checkpoint(gx, context, suite_name, batch_name, judged)
+        findings = _checkpoint(gx, context, source, suite_name, batch_name, judged)
         shown = batch_name
         closer = details([finding.rule for finding in findings if not finding.success])
         if closer.expectations:
             shown = f"{batch_name}-broken"
-            for finding in _checkpoint(gx, context, f"{suite_name}-broken", shown, closer):
+            for finding in _checkpoint(gx, context, source, f"{suite_name}-broken", shown, closer):
                 findings[[one.rule for one in findings].index(finding.rule)] = finding
         context.build_data_docs(site_names=["local"])
         shutil.copytree(site, root, dirs_exist_ok=True)
     return Report(tuple(findings), _document(root, shown))
 
 
-def _checkpoint(gx: Any, context: Any, suite_name: str, batch_name: str, of: Batch) -> list[Finding]:
+@contextmanager
+def _postgres(context: Any) -> Iterator[Any]:
+    """GX's data source of our database; GX itself would keep its connections until the garbage is collected."""
     url = settings.current().database_url.replace("postgresql://", "postgresql+psycopg2://", 1)
-    source = context.data_sources.add_postgres(batch_name, connection_string=url)
+    source = context.data_sources.add_postgres("leadmill", connection_string=url)
+    try:
+        yield source
+    finally:
+        source.get_execution_engine().close()
+        source.get_engine().dispose()
+
+
+def _checkpoint(gx: Any, context: Any, source: Any, suite_name: str, batch_name: str, of: Batch) -> list[Finding]:
     asset = source.add_query_asset(batch_name, query=of.query)
     batch = asset.add_batch_definition_whole_table(batch_name)
     suite = context.suites.add(gx.ExpectationSuite(name=suite_name, expectations=of.expectations))

@@ -40,16 +40,17 @@ def read_batches(statement: str, rows: int, before: Iterable[str] = ()) -> "Iter
         for one in before:
             cursor.execute(one)
         cursor.execute(statement)
-        reader = cursor.fetch_record_batch()
-        held: list[pa.RecordBatch] = []
-        gave = False
-        for batch in reader:
-            held.append(batch)
-            if sum(len(one) for one in held) >= rows:
-                yield pa.Table.from_batches(held).to_pandas()
-                held, gave = [], True
-        if held or not gave:
-            yield pa.Table.from_batches(held, reader.schema).to_pandas()
+        # A reader that is left open keeps its connection, closed or not, until the garbage is collected.
+        with cursor.fetch_record_batch() as reader:
+            held: list[pa.RecordBatch] = []
+            gave = False
+            for batch in reader:
+                held.append(batch)
+                if sum(len(one) for one in held) >= rows:
+                    yield pa.Table.from_batches(held).to_pandas()
+                    held, gave = [], True
+            if held or not gave:
+                yield pa.Table.from_batches(held, reader.schema).to_pandas()
 
 
 def copy_frame(connection: psycopg.Connection, table: str, frame: "pd.DataFrame") -> int:
