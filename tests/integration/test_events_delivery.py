@@ -161,6 +161,8 @@ OTHERS = [name for name in DELIVERIES if name != "at once"]
 @pytest.fixture(scope="module")
 def use_case(tmp_path_factory: pytest.TempPathFactory) -> UseCase:
     def edit(raw: dict[str, Any]) -> None:
+        # What is delivered out of order is told within a lead's first day: before the imputers learn from it.
+        raw["as_of"] = ["1d", "7d", "14d"]
         raw["label"] |= {"horizon": "3d", "lag": "1d"}
         raw["model"]["candidates"] = ["logistic_regression"]
         raw["gate"] |= {"min_rows": 100, "min_positives": 20}
