@@ -14,24 +14,20 @@ import argparse
 import contextlib
 import json
 import multiprocessing
-import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pandas as pd
 
-from leadmill import settings
 from leadmill.demo import crm
 from leadmill.demo.comparison import Comparison, compare, off_by_decile
 from leadmill.demo.crm import oracle
 from leadmill.demo.warehouse import warehouse_engine
+from leadmill.local.testing import throw_away_server
 from leadmill.orchestration.stages import STAGES
 from leadmill.spec import load_use_case
-from leadmill.storage import migrate
 from leadmill.storage.frames import read_frame
 from leadmill.training.results import Estimate
 
@@ -52,17 +48,9 @@ class Seed:
 
 def run_seed(seed: int, leads: int, days: int, rounds: int) -> Seed:
     """Everything from an empty server to the comparison."""
-    from leadmill.local import stack
-    from leadmill.local.postgres import Server
     from leadmill.registry import ledger
 
-    folder = Path(tempfile.mkdtemp(prefix="leadmill-seed-"))
-    # Under root, Postgres runs as an unprivileged user who must be able to pass through.
-    folder.chmod(0o711)
-    settings.apply({"LEADMILL_STATE": str(folder / "state"), "AIRFLOW_HOME": str(folder / "state" / "airflow")})
-    settings.apply(stack.start_postgres())
-    try:
-        migrate.upgrade()
+    with throw_away_server("seed"):
         crm.load(leads, days, seed)
         stages(*ETL, "train")
         found = []
@@ -79,9 +67,6 @@ def run_seed(seed: int, leads: int, days: int, rounds: int) -> Seed:
             len(fresh),
             off_by_decile(fresh["probability"], fresh["truth"], fresh["lead_id"]),
         )
-    finally:
-        Server(stack.folder()).stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def quietly(*arguments: int) -> Seed:

@@ -4,12 +4,11 @@
 Airflow's own, from the run's start to its end; the first run, which warms up, is left out. Prints one line of JSON.
 """
 
-import contextlib
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measured import answer
 from benchmarks.whole_path import spread
 from leadmill import settings
 from leadmill.local import stack
@@ -65,9 +64,7 @@ def _run(airflow: Airflow) -> float:
 
 
 def main() -> None:
-    with contextlib.redirect_stdout(sys.stderr):
-        found = measure(int(sys.argv[1]), Path(sys.argv[2]))
-    sys.stdout.write(json.dumps(found) + "\n")
+    answer(lambda: measure(int(sys.argv[1]), Path(sys.argv[2])))
 
 
 if __name__ == "__main__":

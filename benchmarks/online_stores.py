@@ -4,13 +4,10 @@
 and take turns, so that what else the machine does hits both.
 """
 
-import contextlib
-import json
 import logging
 import random
 import sys
 import time
-import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median, quantiles
@@ -19,6 +16,7 @@ from typing import Any
 import psycopg
 
 from benchmarks import feature_rows, stock_feast
+from benchmarks.measured import answer
 from benchmarks.whole_path import spread
 from leadmill import settings
 
@@ -85,11 +83,8 @@ def _percentiles(values: list[float]) -> dict[str, float]:
 
 
 def main() -> None:
-    warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    with contextlib.redirect_stdout(sys.stderr):
-        found = measure(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
-    sys.stdout.write(json.dumps(found) + "\n")
+    answer(lambda: measure(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])))
 
 
 if __name__ == "__main__":

@@ -4,12 +4,9 @@
 ROWS training rows at random moments. Prints one line of JSON.
 """
 
-import contextlib
-import json
 import logging
 import sys
 import time
-import warnings
 from statistics import median
 from typing import Any
 
@@ -18,6 +15,7 @@ import pandas as pd
 import psycopg
 
 from benchmarks import feature_rows
+from benchmarks.measured import answer
 from benchmarks.whole_path import spread
 from leadmill import settings
 from leadmill.features.store import feature_store
@@ -114,11 +112,8 @@ def _utc(times: pd.Series) -> pd.Series:
 
 
 def main() -> None:
-    warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    with contextlib.redirect_stdout(sys.stderr):
-        found = measure(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
-    sys.stdout.write(json.dumps(found) + "\n")
+    answer(lambda: measure(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
 
 
 if __name__ == "__main__":

@@ -6,18 +6,15 @@ over: any answer but none or all of them, or another number of rows, or an error
 JSON.
 """
 
-import contextlib
-import json
 import logging
 import multiprocessing
-import sys
 import time
-import warnings
 from multiprocessing.synchronize import Event
 from typing import Any
 
 import psycopg
 
+from benchmarks.measured import answer
 from benchmarks.world import use_case
 from leadmill import names, settings
 
@@ -26,6 +23,10 @@ RUN = "bench/rescoring"
 
 def rescore() -> dict[str, Any]:
     """Rows rescored, seconds of the publication, and what the reader saw."""
+    from benchmarks import leadmill_side
+
+    leadmill_side.warm_up()
+    logging.disable(logging.WARNING)
     from leadmill.scoring.batch import plan, score_chunk
     from leadmill.scoring.publish import publish_scores
 
@@ -74,14 +75,7 @@ def _poll(url: str, scores: str, done: Event, answers: Any) -> None:
 
 
 def main() -> None:
-    warnings.simplefilter("ignore")
-    with contextlib.redirect_stdout(sys.stderr):
-        from benchmarks import leadmill_side
-
-        leadmill_side.warm_up()
-        logging.disable(logging.WARNING)
-        found = rescore()
-    sys.stdout.write(json.dumps(found) + "\n")
+    answer(rescore)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,8 @@ from typing import Any
 from benchmarks import machine, million, page, plots, whole_path
 from benchmarks.whole_path import Progress
 from benchmarks.world import World, throw_away_world
+from leadmill.cli_bench import DEFAULT_PARTS as DEFAULT_PARTS, PARTS as PARTS
 
-PARTS = ("whole_path", "online_stores", "point_in_time", "growth", "million", "empty_dag")
-DEFAULT_PARTS = ("whole_path", "online_stores", "point_in_time")
 SIZES = (10_000, 100_000, 1_000_000)
 RESULTS = "results.json"
 

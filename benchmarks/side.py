@@ -4,40 +4,39 @@
 of this process.
 """
 
-import contextlib
-import json
 import logging
 import sys
-import warnings
 from pathlib import Path
+from typing import Any
 
 from benchmarks import rows
-from benchmarks.measured import Steps, peak_mib
+from benchmarks.measured import Steps, answer, peak_mib
 from benchmarks.world import TRAINED_ON, use_case
 
 
-def main() -> None:
-    side, artifacts = sys.argv[1], Path(sys.argv[2])
-    warnings.simplefilter("ignore")
+def run(side: str, artifacts: Path) -> dict[str, Any]:
+    """Run the side on the server that runs now."""
     steps = Steps()
-    # What the libraries print belongs to no answer.
-    with contextlib.redirect_stdout(sys.stderr):
-        if side != "leadmill":
-            from benchmarks import stock_side
+    if side == "leadmill":
+        from benchmarks import leadmill_side
 
-            stock_side.warm_up()
-            logging.disable(logging.WARNING)
-            copied = side == "stock_copy"
-            insert = stock_side.insert_copy if copied else stock_side.insert_values
-            since = rows.recorded_at(TRAINED_ON - 1)
-            stock_side.run(use_case(), artifacts, since, steps, insert, online=not copied)
-        else:
-            from benchmarks import leadmill_side
+        leadmill_side.warm_up()
+        logging.disable(logging.WARNING)
+        leadmill_side.run(use_case(), steps)
+    else:
+        from benchmarks import stock_side
 
-            leadmill_side.warm_up()
-            logging.disable(logging.WARNING)
-            leadmill_side.run(use_case(), steps)
-    sys.stdout.write(json.dumps({"seconds": steps.seconds, "peak_mib": peak_mib()}) + "\n")
+        stock_side.warm_up()
+        logging.disable(logging.WARNING)
+        copied = side == "stock_copy"
+        insert = stock_side.insert_copy if copied else stock_side.insert_values
+        since = rows.recorded_at(TRAINED_ON - 1)
+        stock_side.run(use_case(), artifacts, since, steps, insert, online=not copied)
+    return {"seconds": steps.seconds, "peak_mib": peak_mib()}
+
+
+def main() -> None:
+    answer(lambda: run(sys.argv[1], Path(sys.argv[2])))
 
 
 if __name__ == "__main__":

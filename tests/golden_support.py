@@ -6,9 +6,7 @@ Recorded before the fast path (issue 4) was built. Record again only where a fea
 """
 
 import json
-import shutil
 import sys
-import tempfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from support import clean_database, run_etl
 
 from leadmill import settings
 from leadmill.demo import crm
+from leadmill.local.testing import throw_away_server
 from leadmill.registry.champion import Champion
 from leadmill.registry.trusted import read_model
 from leadmill.scoring.predict import predict
@@ -102,23 +101,6 @@ def record() -> None:
     sys.stdout.write(f"{len(features):,} rows\n")
 
 
-def main() -> None:
-    from leadmill.local import stack
-    from leadmill.local.postgres import Server
-    from leadmill.storage import migrate
-
-    folder = Path(tempfile.mkdtemp(prefix="leadmill-golden-"))
-    # Under root, Postgres runs as an unprivileged user who must be able to pass through.
-    folder.chmod(0o711)
-    settings.apply({"LEADMILL_STATE": str(folder / "state"), "AIRFLOW_HOME": str(folder / "state" / "airflow")})
-    settings.apply(stack.start_postgres())
-    try:
-        migrate.upgrade()
-        record()
-    finally:
-        Server(stack.folder()).stop()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 if __name__ == "__main__":
-    main()
+    with throw_away_server("golden"):
+        record()

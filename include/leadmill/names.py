@@ -1,5 +1,6 @@
 """Every name that two places must agree on: tables, assets, DAGs, Feast objects, models."""
 
+from hashlib import sha256
 from typing import Protocol
 
 READER_ROLE = "leadmill_reader"
@@ -10,6 +11,23 @@ OWN_COLUMNS = frozenset(
         *("imputer_version", "spec_version", "as_of", "label", "weight", "known_at", "rules", "suite", "before"),
     }
 )
+
+
+# Postgres cuts a longer name off in silence.
+_LONGEST = 63
+
+
+def safe_name(name: str, taken: frozenset[str] = frozenset()) -> str:
+    """``name`` as an SQL name that is no longer than Postgres keeps; a hash tells shortened ones apart.
+
+    >>> safe_name("a" * 70)[-9:]
+    '_6bd5e503'
+    """
+    written = name.encode()
+    if len(written) <= _LONGEST and name not in taken:
+        return name
+    digest = sha256(written).hexdigest()[:8]
+    return f"{written[: _LONGEST - 9].decode(errors='ignore')}_{digest}"
 
 
 class Named(Protocol):

@@ -1,9 +1,13 @@
-"""``./leadmill test``: pytest in this environment, out of reach of the user's own stack."""
+"""``./leadmill test``, pytest in this environment out of reach of the user's own stack; and servers to throw away."""
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from leadmill import settings
 
@@ -16,3 +20,23 @@ def run_pytest(arguments: Sequence[str]) -> int:
     command = [sys.executable, "-m", "pytest", "-rs", *arguments]
     code = subprocess.run(command, cwd=settings.ROOT, env=clean, check=False).returncode
     return {0: 0, 4: 2}.get(code, 1)  # 4: pytest did not understand its arguments
+
+
+@contextmanager
+def throw_away_server(name: str) -> Iterator[None]:
+    """A Postgres with all databases, roles and migrations, in a temporary folder; this process's settings name it."""
+    from leadmill.local import stack
+    from leadmill.local.postgres import Server
+    from leadmill.storage import migrate
+
+    folder = Path(tempfile.mkdtemp(prefix=f"leadmill-{name}-"))
+    # Under root, Postgres runs as an unprivileged user who must be able to pass through.
+    folder.chmod(0o711)
+    settings.apply({"LEADMILL_STATE": str(folder / "state"), "AIRFLOW_HOME": str(folder / "state" / "airflow")})
+    settings.apply(stack.start_postgres())
+    try:
+        migrate.upgrade()
+        yield
+    finally:
+        Server(stack.folder()).stop()
+        shutil.rmtree(folder, ignore_errors=True)

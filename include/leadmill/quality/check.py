@@ -70,11 +70,11 @@ def check_raw(use_case: UseCase, address: str, run_id: str, release: Release | N
         window = find_window(use_case, address)
         if window.status == "published":
             return _judged_before(window)
-        rows = _rows_in(names.raw_table(use_case), window)
-        report = _validate(use_case, window, "raw", run_id, raw_suite(use_case, rows))
+        total = _rows_in(names.raw_table(use_case), window)
+        report = _validate(use_case, window, "raw", run_id, raw_suite(use_case, total))
         with engine().begin() as connection:
             broken = _quarantine(connection, use_case, window, "raw", _broken(report, row_rules(use_case)))
-            rejected, total = _count(connection, use_case, window)
+            rejected = _set_aside(connection, use_case, window, "raw")
             kill_point("check_raw.quarantined")
             connection.execute(
                 text("UPDATE ops.windows SET accepted = :accepted, rejected = :rejected WHERE window_id = :window"),
@@ -98,12 +98,7 @@ def check_features(use_case: UseCase, address: str, run_id: str) -> Checked:
         rules = feature_rules(use_case)
         with engine().begin() as connection:
             broken = _quarantine(connection, use_case, window, "features", _broken(report, rules))
-            refused = connection.execute(
-                text(
-                    f"SELECT count(*) FROM {names.rejected_table(use_case)} WHERE window_id = :w AND suite = 'features'"
-                ),
-                {"w": window.window_id},
-            ).scalar_one()
+            refused = _set_aside(connection, use_case, window, "features")
         _agree(report, broken)
         checked = Checked(prepared - refused, refused, broken, _rows(use_case, window, "features"), report.document)
         row_names = {rule.name for rule in rules}
@@ -223,15 +218,13 @@ def _rows(use_case: UseCase, window: Window, suite: str) -> tuple[str, ...]:
         return tuple(f"{row.key}: {examples(row.rules)}" for row in found)
 
 
-def _count(connection: Connection, use_case: UseCase, window: Window) -> tuple[int, int]:
-    row = connection.execute(
-        text(
-            f"SELECT (SELECT count(*) FROM {names.rejected_table(use_case)} WHERE window_id = :w AND suite = 'raw'), "
-            f"(SELECT count(*) FROM {names.raw_table(use_case)} WHERE window_id = :w)"
-        ),
-        {"w": window.window_id},
-    ).one()
-    return row[0], row[1]
+def _set_aside(connection: Connection, use_case: UseCase, window: Window, suite: str) -> int:
+    counted = connection.execute(
+        text(f"SELECT count(*) FROM {names.rejected_table(use_case)} WHERE window_id = :window AND suite = :suite"),
+        {"window": window.window_id, "suite": suite},
+    )
+    rows: int = counted.scalar_one()
+    return rows
 
 
 def _broken(report: Report, rules: Sequence[Rule]) -> list[Rule]:

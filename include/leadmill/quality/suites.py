@@ -1,7 +1,6 @@
 """Both Great Expectations suites of a use case, built from its rules."""
 
 from collections.abc import Collection, Sequence
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from leadmill import names
@@ -14,7 +13,6 @@ from leadmill.storage.literals import literal
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
-_LONGEST_NAME = 63
 # GX puts the batch in as "(query) AS subselect" or as a table's name; rules call it "batch" in either case.
 _BATCH = "(SELECT * FROM {batch}) AS batch"
 
@@ -65,7 +63,9 @@ def judged_query(use_case: UseCase, suite: str, window_id: int) -> str:
 
     Great Expectations adds all of them up in one statement, each once, so Postgres may share the rows out to workers.
     """
-    broken = ", ".join(f'(NOT ({rule.predicate}))::int AS "{_column(rule)}"' for rule in _rules(use_case, suite))
+    broken = ", ".join(
+        f'(NOT ({rule.predicate}))::int AS "{names.safe_name(rule.name)}"' for rule in _rules(use_case, suite)
+    )
     return f"SELECT {broken} FROM {_table(use_case, suite)} AS batch WHERE window_id = {window_id:d}"
 
 
@@ -87,7 +87,7 @@ def _nobody_breaks(rules: Sequence[Rule], rows: int) -> "list[Expectation]":
     gxe = great_expectations().expectations
     return [
         gxe.ExpectColumnSumToBeBetween(
-            column=_column(rule),
+            column=names.safe_name(rule.name),
             min_value=0,
             max_value=0,
             description=f"{rule.column}: {rule.says}",
@@ -95,11 +95,6 @@ def _nobody_breaks(rules: Sequence[Rule], rows: int) -> "list[Expectation]":
         )
         for rule in (rules if rows else ())
     ]
-
-
-def _column(rule: Rule) -> str:
-    """The rule's name as a column's, which Postgres would cut at 63 bytes."""
-    return rule.name if len(rule.name) <= _LONGEST_NAME else f"rule {sha256(rule.name.encode()).hexdigest()[:12]}"
 
 
 def _expectation(rule: Rule) -> "Expectation":

@@ -71,8 +71,6 @@ def level(column: Column) -> str:
     if not column.levels:
         return canonical(column)
     spelled = {word: literal(level) for word, level in column.spellings().items()}
-    if column.type != "category":
-        return _mapped(canonical(column), spelled)
     return _mapped(f"coalesce({canonical(column)}, '')", {"": "NULL"} | spelled, literal(OTHER_LEVEL))
 
 

@@ -1,6 +1,5 @@
 """The online table that a feature view has: its name, keys and columns, derived from the view."""
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,6 +8,7 @@ from psycopg import sql
 
 from leadmill.features.typed_store.errors import UnfitValue, UnsupportedType
 from leadmill.features.typed_store.kinds import Kind, kind_of, known_types
+from leadmill.names import safe_name
 
 if TYPE_CHECKING:
     from feast import FeatureView, RepoConfig
@@ -18,20 +18,6 @@ EVENT, CREATED = "event_timestamp", "created_timestamp"
 POSITION = "leadmill_position"
 # Postgres's own columns cannot be made again, ours must stay apart from a feature of the same name.
 _TAKEN = frozenset({EVENT, CREATED, POSITION, "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
-_LONGEST = 63
-
-
-def safe_name(name: str, taken: frozenset[str] = frozenset()) -> str:
-    """``name`` as an SQL name that is no longer than Postgres keeps; a hash tells shortened ones apart.
-
-    >>> safe_name("a" * 70)[-9:]
-    '_6bd5e503'
-    """
-    written = name.encode()
-    if len(written) <= _LONGEST and name not in taken:
-        return name
-    digest = hashlib.sha256(written).hexdigest()[:8]
-    return f"{written[: _LONGEST - 9].decode(errors='ignore')}_{digest}"
 
 
 @dataclass(frozen=True)

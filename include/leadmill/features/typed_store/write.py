@@ -131,19 +131,9 @@ def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
-_COPY_NAMES = {
-    "bigint": "int8",
-    "double precision": "float8",
-    "boolean": "bool",
-    "text": "text",
-    "bytea": "bytea",
-    "timestamp with time zone": "timestamptz",
-}
-
-
 def _copy_types(table: OnlineTable, features: Sequence[OnlineColumn]) -> list[str | int]:
     found: list[str | int] = []
     for column in (*table.keys, *features):
-        base = psycopg.adapters.types[_COPY_NAMES[column.kind.sql_type.removesuffix("[]")]]
+        base = psycopg.adapters.types[column.kind.sql_type.removesuffix("[]")]
         found.append(base.array_oid if column.kind.sql_type.endswith("[]") else base.oid)
     return [*found, "timestamptz", "timestamptz"]
