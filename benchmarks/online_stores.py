@@ -1,7 +1,7 @@
 """Feast's own Postgres online store beside the typed one: twenty features materialized, then read back.
 
 ``python -m benchmarks.online_stores ENTITIES REPEATS FOLDER`` prints one line of JSON. Both stores live in one process
-and take turns, so that what else the machine does hits both.
+and take turns, so that what else the machine does hits both: at reads, after every ten keys or batches of keys.
 """
 
 import logging
@@ -23,6 +23,9 @@ from leadmill import settings
 TABLE = "stock.twenty"
 BEGIN, END = datetime(2025, 12, 31, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
 READS, BATCH = 300, 100
+# Feast keeps what a request asks for of one registry at a time in a process: a store's first read after the other's
+# resolves its feature views anew, 1.4 ms that are neither's. That read is compared, but not counted.
+TURN = 10
 
 
 def measure(entities: int, repeats: int, folder: Path) -> dict[str, Any]:
@@ -57,23 +60,27 @@ def _reads(stores: dict[str, stock_feast.Store], entities: int) -> dict[str, Any
     found: dict[str, Any] = {}
     for size in (1, BATCH):
         times: dict[str, list[float]] = {side: [] for side in stores}
-        for turn in range(READS + 20):
-            keys = [stock_feast.key(draw.randint(1, entities)) for _ in range(size)]
-            answers = []
+        for turn in range(READS // TURN + 2):
+            first, *asked = [[stock_feast.key(draw.randint(1, entities)) for _ in range(size)] for _ in range(TURN + 1)]
+            answers = {}
             # Whoever comes second finds the server's caches warmer: they take turns at that too.
             for side in sorted(stores, reverse=bool(turn % 2)):
-                started = time.perf_counter()
-                answer = stores[side].read(keys)
-                elapsed = (time.perf_counter() - started) * 1000
-                answers.append(answer.to_dict())
-                if turn >= 20:
-                    times[side].append(elapsed)
-            assert answers[0] == answers[1], "the stores answer differently"
+                answers[side] = stores[side].read(first).to_dict()
+                taken = [_milliseconds(stores[side], keys) for keys in asked]
+                if turn >= 2:
+                    times[side] += taken
+            assert answers["stock"] == answers["leadmill"], "the stores answer differently"
         found[f"{size} leads" if size > 1 else "1 lead"] = {
             **{side: _percentiles(values) for side, values in times.items()},
             "share_of_stock": median(times["leadmill"]) / median(times["stock"]),
         }
     return found
+
+
+def _milliseconds(store: stock_feast.Store, keys: list[str]) -> float:
+    started = time.perf_counter()
+    store.read(keys)
+    return (time.perf_counter() - started) * 1000
 
 
 def _percentiles(values: list[float]) -> dict[str, float]:

@@ -209,6 +209,15 @@ def finish(use_case: UseCase, address: str, run_id: str = "test") -> None:
     publish_features(use_case, address)
 
 
+def show_scores(use_case: str) -> None:
+    """Have the first generation of its scores shown, so that tests can write scores into the rows table."""
+    with psycopg.connect(settings.current().database_url) as connection:
+        connection.execute(
+            f"INSERT INTO scores.{use_case}_runs (generation, run_id, planned_at, staged, published, shown) "
+            "VALUES (1, 'made up', '2000-01-01Z', 0, 0, true) ON CONFLICT DO NOTHING".encode()
+        )
+
+
 def query(statement: str, values: Any = None) -> list[Row]:
     """Rows of a statement on leadmill's database."""
     with psycopg.connect(settings.current().database_url) as connection:

@@ -18,6 +18,8 @@ CREATE ROLE leadmill LOGIN PASSWORD :'leadmill';
 CREATE ROLE warehouse LOGIN PASSWORD :'warehouse';
 CREATE ROLE leadmill_source LOGIN PASSWORD :'leadmill_source';
 CREATE ROLE leadmill_reader LOGIN PASSWORD :'leadmill_reader';
+-- A group for people and systems that say what became of a lead: GRANT leadmill_follow_up TO ...
+CREATE ROLE leadmill_follow_up NOLOGIN;
 -- For postgres-exporter only; the embedded server has no such role.
 CREATE ROLE leadmill_monitor LOGIN PASSWORD :'leadmill_monitor';
 
@@ -33,4 +35,4 @@ CREATE DATABASE mlflow OWNER leadmill;
 CREATE DATABASE feast OWNER leadmill;
 REVOKE ALL ON DATABASE warehouse, leadmill, airflow, mlflow, feast FROM public;
 GRANT CONNECT ON DATABASE warehouse TO leadmill_source;
-GRANT CONNECT ON DATABASE leadmill TO leadmill_reader;
+GRANT CONNECT ON DATABASE leadmill TO leadmill_reader, leadmill_follow_up;

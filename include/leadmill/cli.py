@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from leadmill import cli_bench, cli_data, cli_study
+from leadmill import cli_bench, cli_data, cli_metrics, cli_model, cli_study
 from leadmill.errors import LeadmillError
 
 if TYPE_CHECKING:
@@ -150,8 +150,10 @@ def _finding_text(one: "Finding") -> Text:
 
 
 cli_data.register(app)
+cli_model.register(app)
 cli_study.register(app)
 cli_bench.register(app)
+cli_metrics.register(app)
 
 
 def main() -> None:

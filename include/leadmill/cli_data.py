@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,7 +31,6 @@ Keys = Annotated[list[str], typer.Argument(metavar="KEY...", help="Keys of entit
 INTERRUPTED = 130
 
 features_app = typer.Typer(help="Features as serving sees them.", no_args_is_help=True)
-model_app = typer.Typer(help="The registry and its ledger.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -44,10 +43,7 @@ def register(app: typer.Typer) -> None:
     app.command()(simulate)
     features_app.command("get")(features_get)
     features_app.command("backfill")(features_backfill)
-    model_app.command("list")(model_list)
-    model_app.command("show")(model_show)
     app.add_typer(features_app, name="features")
-    app.add_typer(model_app, name="model")
 
 
 def demo(
@@ -69,7 +65,7 @@ def demo(
     """
     if data and leads:
         raise typer.BadParameter("--leads is for the made-up file; with --data your own is used", param_hint="--leads")
-    use_case = _use_case(name)
+    use_case = use_case_of(name)
     from leadmill.demo.run import run_demo
     from leadmill.demo.show import show
     from leadmill.local import postgres, stack
@@ -77,7 +73,7 @@ def demo(
     try:
         found = run_demo(use_case, data, leads, days, err)
         if as_json:
-            _print_json(asdict(found))
+            print_json(asdict(found))
         else:
             show(out, use_case, found, stack.environment(), postgres.binaries() / "psql")
     except KeyboardInterrupt:
@@ -94,13 +90,13 @@ def load(
     as_json: AsJson = False,
 ) -> None:
     """Load your own file into the demo warehouse; the source's watcher starts the ETL by itself."""
-    use_case = _use_case(name)
+    use_case = use_case_of(name)
     connect()
     from leadmill.demo.files import load_with_progress
 
     summary = load_with_progress(use_case, file, err)
     if as_json:
-        _print_json(asdict(summary))
+        print_json(asdict(summary))
 
 
 def run(
@@ -108,7 +104,7 @@ def run(
     name: Name,
 ) -> None:
     """Run one stage without Airflow, for debugging."""
-    use_case = _use_case(name)
+    use_case = use_case_of(name)
     connect()
     from datetime import UTC, datetime
 
@@ -134,12 +130,12 @@ def simulate(
 
     summary = simulate_with_progress(days, drift, seed, err)
     if as_json:
-        _print_json(asdict(summary))
+        print_json(asdict(summary))
 
 
 def features_backfill(name: Name, as_json: AsJson = False) -> None:
     """Compute past feature rows again by the present spec, after a feature was added or its SQL was changed."""
-    use_case = _use_case(name)
+    use_case = use_case_of(name)
     connect()
     from datetime import UTC, datetime
 
@@ -149,7 +145,7 @@ def features_backfill(name: Name, as_json: AsJson = False) -> None:
         use_case, f"cli/{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}", lambda step: err.print(f"[dim]{escape(step)}[/dim]")
     )
     if as_json:
-        _print_json(asdict(found) if found else None)
+        print_json(asdict(found) if found else None)
     elif found:
         out.print(f"Window {found.window}: {found.published.describe()}", markup=False)
     else:
@@ -158,13 +154,13 @@ def features_backfill(name: Name, as_json: AsJson = False) -> None:
 
 def features_get(name: Name, keys: Keys, as_json: AsJson = False) -> None:
     """Newest features of entities from Feast's online store. Exit code 1 when a key is unknown."""
-    use_case = _use_case(name)
+    use_case = use_case_of(name)
     connect()
     from leadmill.features.online import lookup
 
     found = lookup(use_case, keys)
     if as_json:
-        _print_json(_records(found))
+        print_json(_records(found))
     elif len(found):
         out.print(_features_table(use_case, found))
     _refuse_unknown(use_case, keys, found)
@@ -172,7 +168,7 @@ def features_get(name: Name, keys: Keys, as_json: AsJson = False) -> None:
 
 def score(name: Name, keys: Keys, as_json: AsJson = False) -> None:
     """Score, band and percentile of entities now: online features and the champion. Exit code 1 on an unknown key."""
-    use_case = _use_case(name)
+    use_case = use_case_of(name)
     connect()
     from leadmill.features.online import lookup
     from leadmill.registry.champion import champion
@@ -184,7 +180,7 @@ def score(name: Name, keys: Keys, as_json: AsJson = False) -> None:
         model_version=serving.version, feature_timestamp=features["event_timestamp"]
     )
     if as_json:
-        _print_json(_records(found))
+        print_json(_records(found))
     elif len(found):
         rows = [
             [row[use_case.entity.key], str(row[use_case.score_column]), f"{row['probability']:.4f}", row["band"],
@@ -192,65 +188,8 @@ def score(name: Name, keys: Keys, as_json: AsJson = False) -> None:
             for row in found.to_dict("records")
         ]  # fmt: skip
         heads = [use_case.entity.key, "score", "probability", "band", "percentile", "model", "features of"]
-        out.print(_table(heads, rows))
+        out.print(table(heads, rows))
     _refuse_unknown(use_case, keys, found)
-
-
-def model_list(name: Name, as_json: AsJson = False) -> None:
-    """Every version of the model, newest first; * is the champion."""
-    use_case = _use_case(name)
-    connect()
-    from leadmill.registry.catalog import list_models
-
-    listed = list_models(use_case)
-    if as_json:
-        _print_json([asdict(one) for one in listed])
-        return
-    rows = [
-        [
-            f"{one.model.version} *" if one.serving else one.model.version,
-            one.model.candidate,
-            f"{one.model.training_rows:,}",
-            *(_folds(one.model.metrics, metric) for metric in ("roc_auc", "pr_auc", "brier")),
-            one.last_decision.verdict if one.last_decision else "",
-            f"{one.model.created_at:%Y-%m-%d %H:%M}",
-        ]
-        for one in listed
-    ]
-    heads = ["version", "model", "training rows", "ROC AUC", "PR AUC", "Brier", "verdict", "trained (source's clock)"]
-    out.print(_table(heads, rows) if rows else f"'{use_case.name}' has no model yet.")
-
-
-def model_show(
-    name: Name,
-    version: Annotated[str | None, typer.Argument(help="Version; the champion without it.", show_default=False)] = None,
-    as_json: AsJson = False,
-) -> None:
-    """One version: its figures, its bands and every decision about it."""
-    use_case = _use_case(name)
-    connect()
-    from leadmill.errors import NoChampion
-    from leadmill.registry.catalog import show_model
-    from leadmill.registry.champion import champion_version
-
-    wanted = version or champion_version(use_case)
-    if wanted is None:
-        raise NoChampion(use_case.name)
-    shown = show_model(use_case, wanted)
-    if as_json:
-        _print_json(asdict(shown))
-        return
-    found = shown.model
-    title = f"[bold]{escape(use_case.title)}, version {wanted}[/bold]{' (champion)' if shown.serving else ''}"
-    rows = f"{found.training_rows:,} training rows, {found.positives:,} positive"
-    out.print(f"{title}: {found.candidate}, {rows}, MLflow run {found.mlflow_run_id}")
-    out.print(_table(["figure", "5 folds", "newest rows [95 %]"], _figure_rows(found.metrics)))
-    if found.bands:
-        out.print("Bands: " + ", ".join(f"{one['band']} from {one['from']:.4f}" for one in found.bands))
-    for one in shown.decisions:
-        out.print(
-            f"{one.decided_at:%Y-%m-%d %H:%M} {one.verdict} by {one.actor}: {'; '.join(one.reasons)}", markup=False
-        )
 
 
 def docs() -> None:
@@ -264,7 +203,8 @@ def docs() -> None:
         out.print(str(file), markup=False)
 
 
-def _use_case(name: str) -> "UseCase":
+def use_case_of(name: str) -> "UseCase":
+    """The use case of that name. Raises UnknownUseCase or SpecError."""
     from leadmill.spec import load_use_case
 
     return load_use_case(name)
@@ -299,38 +239,23 @@ def _features_table(use_case: "UseCase", found: "pd.DataFrame") -> Table:
     for column in use_case.feature_columns:
         shown = [shown_value(column, one[column.name], column.has_flag and one[column.flag]) for one in entities]
         rows.append([column.name, *shown])
-    return _table(["feature", *(str(one[use_case.entity.key]) for one in entities)], rows)
+    return table(["feature", *(str(one[use_case.entity.key]) for one in entities)], rows)
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table()
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table of texts, which are shown as they are."""
+    made = Table()
     for head in heads:
-        table.add_column(escape(head), overflow="fold")
+        made.add_column(escape(head), overflow="fold")
     for row in rows:
-        table.add_row(*(escape(str(value)) for value in row))
-    return table
-
-
-def _folds(metrics: Mapping[str, Any], name: str) -> str:
-    figure = metrics["cross_validation"]["metrics"].get(name)
-    return f"{figure['mean']:.3f} ± {figure['std']:.3f}" if figure else ""
-
-
-def _figure_rows(metrics: Mapping[str, Any]) -> list[list[str]]:
-    crossed, held = metrics["cross_validation"], metrics["holdout"]["metrics"]
-    rows = []
-    for name in held:
-        newest = held[name]
-        interval = f"{newest['value']:.3f} [{newest['low']:.3f}, {newest['high']:.3f}]"
-        rows.append([name, _folds(metrics, name), interval])
-    for variant, figures in crossed["variants"].items():
-        rows += [[f"{variant}: {name}", f"{one['mean']:.3f} ± {one['std']:.3f}", ""] for name, one in figures.items()]
-    return rows
+        made.add_row(*(escape(str(value)) for value in row))
+    return made
 
 
 def _records(found: "pd.DataFrame") -> Any:
     return json.loads(found.to_json(orient="records", date_format="iso", double_precision=15))
 
 
-def _print_json(content: Any) -> None:
+def print_json(content: Any) -> None:
+    """Print to stdout, undecorated."""
     sys.stdout.write(json.dumps(content, indent=2, default=str, ensure_ascii=False) + "\n")

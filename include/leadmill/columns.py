@@ -1,10 +1,11 @@
 """One declared column: from it the SQL column, the Feast type, the checks and the preprocessing derive."""
 
 import re
+from datetime import timedelta
 from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from leadmill import names
 from leadmill.errors import nearest
@@ -30,6 +31,7 @@ _SQL_WORDS = frozenset(
 )
 
 DERIVED_FROM = "a fact: features derive from it"
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,54}")
 _SQL_TYPES: dict[ColumnType, str] = {
     "int": "bigint",
@@ -75,7 +77,18 @@ def _zone(value: str) -> str:
     return value
 
 
+def duration(value: object) -> object:
+    """A timedelta from what a spec writes, such as 30s, 1m, 12h or 7d. Raises ValueError."""
+    found = re.fullmatch(r"(\d+)([smhd])", str(value))
+    if isinstance(value, timedelta):
+        return value
+    if not found:
+        raise ValueError("a duration such as 30s, 1m, 12h or 7d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
 Zone = Annotated[str, AfterValidator(_zone)]
+Duration = Annotated[timedelta, BeforeValidator(duration)]
 Identifier = Annotated[str, AfterValidator(_identifier)]
 Level = Annotated[str, AfterValidator(_level)]
 

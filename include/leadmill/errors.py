@@ -143,12 +143,44 @@ class NotTrainable(LeadmillError):
         super().__init__(f"'{use_case}' cannot be trained: {reason}. The champion, if any, stays.")
 
 
+class LeakFound(LeadmillError):
+    """A feature knows the outcome, by the evidence of the leak scan: (feature, kind, sentence) of each."""
+
+    def __init__(self, use_case: str, leaks: Sequence[tuple[str, str, str]]) -> None:
+        self.use_case, self.leaks = use_case, tuple(leaks)
+        said = "; ".join(f"'{feature}' ({kind.replace('_', ' ')}): {sentence}" for feature, kind, sentence in leaks)
+        super().__init__(
+            f"'{use_case}' was not trained, because it would learn from what nobody knows when it scores: {said}. "
+            "Nothing was fitted and the champion, if any, stays; the evidence is in ops.leaks. Mend the feature or "
+            "leave it out (model.inputs); if it is right after all, say why in the spec under model.allowed_leaks."
+        )
+
+
 class PromotionRefused(LeadmillError):
     """A model may not become champion."""
 
     def __init__(self, use_case: str, version: str, reasons: Sequence[str]) -> None:
         self.use_case, self.version, self.reasons = use_case, version, tuple(reasons)
         super().__init__(f"Model {version} of '{use_case}' was not promoted: {'; '.join(reasons)}. The champion stays.")
+
+
+class NoPreviousChampion(LeadmillError):
+    """There is nobody to roll back to."""
+
+    def __init__(self, use_case: str, serving: str) -> None:
+        self.use_case, self.serving = use_case, serving
+        super().__init__(
+            f"Version {serving} is the first champion of '{use_case}': there is none before it to put back. "
+            f"./leadmill model choose {use_case} VERSION makes another version champion."
+        )
+
+
+class ModelUnfit(LeadmillError):
+    """A model that was trained elsewhere does not meet the contract."""
+
+    def __init__(self, file: str, problem: str) -> None:
+        self.file, self.problem = file, problem
+        super().__init__(f"{file} was not registered: {problem}.")
 
 
 class FileRejected(LeadmillError):

@@ -4,6 +4,7 @@ from hashlib import sha256
 from typing import Protocol
 
 READER_ROLE = "leadmill_reader"
+FOLLOW_UP_ROLE = "leadmill_follow_up"
 # Columns that leadmill's tables and queries have beside those of the spec.
 OWN_COLUMNS = frozenset(
     {
@@ -73,8 +74,8 @@ def labels_table(use_case: Named) -> str:
     return f"features.{use_case.name}_labels"
 
 
-def scores_staging_table(use_case: Named) -> str:
-    return f"staging.{use_case.name}_scores"
+def due_table(use_case: Named, generation: int) -> str:
+    return f"staging.{use_case.name}_due_{generation}"
 
 
 def scores_table(use_case: Named) -> str:
@@ -83,6 +84,18 @@ def scores_table(use_case: Named) -> str:
 
 def history_table(use_case: Named) -> str:
     return f"scores.{use_case.name}_history"
+
+
+def score_rows_table(use_case: Named) -> str:
+    return f"scores.{use_case.name}_rows"
+
+
+def score_runs_table(use_case: Named) -> str:
+    return f"scores.{use_case.name}_runs"
+
+
+def follow_up_view(use_case: Named) -> str:
+    return f"scores.{use_case.name}_follow_up"
 
 
 def source_asset(use_case: Named) -> str:
@@ -99,6 +112,10 @@ def model_asset(use_case: Named) -> str:
 
 def scores_asset(use_case: Named) -> str:
     return f"scores/{use_case.name}"
+
+
+def drift_asset(use_case: Named) -> str:
+    return f"drift/{use_case.name}"
 
 
 def missing_flag(column: str) -> str:

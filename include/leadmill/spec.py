@@ -11,33 +11,23 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from leadmill import names, settings
-from leadmill.columns import DERIVED_FROM, Column, Frozen, Identifier, Zone
+from leadmill.columns import DERIVED_FROM, Column, Duration, Frozen, Identifier, Zone, duration
 from leadmill.errors import SpecError, UnknownUseCase
+from leadmill.learning import NO_FEATURES, Gate, Model
+from leadmill.thresholds import Monitor
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _KEY_PATTERNS = {
     "uuid": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
     "int": "^[0-9]{1,18}$",
     "string": "^[A-Za-z0-9_.@-]{1,200}$",
 }
 _DERIVED = ("folder", "version")
-Candidate = Literal["logistic_regression", "random_forest", "hist_gradient_boosting"]
-
-
-def _duration(value: object) -> object:
-    found = re.fullmatch(r"(\d+)([smhd])", str(value))
-    if isinstance(value, timedelta):
-        return value
-    if not found:
-        raise ValueError("a duration such as 30s, 1m, 12h or 7d")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 def _horizon(value: object) -> object:
-    return None if value in ("none", None) else _duration(value)
+    return None if value in ("none", None) else duration(value)
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Relation = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$")]
 
 
@@ -56,12 +46,6 @@ class Entity(Frozen):
     @property
     def sql_type(self) -> str:
         return "bigint" if self.key_type == "int" else "text"
-
-    def canonical(self, name: str) -> str:
-        """SQL of the key as it is stored, from the raw text ``name``."""
-        return {"uuid": f"lower(btrim({name}))", "int": f"btrim({name})::bigint", "string": f"btrim({name})"}[
-            self.key_type
-        ]
 
     def same_key(self, name: str) -> str:
         """SQL text that is equal for two spellings of one key, cut to a length that a btree index can hold."""
@@ -129,24 +113,6 @@ class Imputation(Frozen):
     growth: float = Field(default=2.0, gt=1)
 
 
-class Model(Frozen):
-    """Candidates from simple to complex, the metric that chooses, and named variants for comparison only."""
-
-    candidates: tuple[Candidate, ...] = Field(min_length=1)
-    metric: Literal["pr_auc", "roc_auc", "log_loss"] = "pr_auc"
-    inputs: tuple[str, ...] = ()
-    variants: dict[Identifier, tuple[str, ...]] = Field(default_factory=dict)
-    leak_alarm: float = 0.97
-
-
-class Gate(Frozen):
-    """What a challenger must show before it may serve."""
-
-    min_rows: int = Field(default=1000, ge=20)
-    min_positives: int = Field(default=120, ge=10)
-    non_inferior_by: float = Field(default=0.005, ge=0)
-
-
 class Score(Frozen):
     """How a probability becomes what sales sees."""
 
@@ -189,6 +155,7 @@ class UseCase(Frozen):
     gate: Gate = Gate()
     score: Score
     retrain: Retrain = Retrain()
+    monitor: Monitor = Monitor()
     folder: Path
     version: str
 
@@ -247,6 +214,11 @@ class UseCase(Frozen):
     def feature_columns(self) -> tuple[Column, ...]:
         """The columns that are prepared, stored and offered to models."""
         return tuple(column for column in self.columns if column.is_feature)
+
+    @property
+    def derives(self) -> bool:
+        """Whether features derive from columns by ``sql/features.sql``; a snapshot's may be its columns themselves."""
+        return self.has_events or (self.folder / "sql" / "features.sql").exists()
 
     @property
     def inputs(self) -> tuple[Column, ...]:
@@ -366,6 +338,14 @@ def _check_inputs(file: str, use_case: UseCase) -> None:
                 raise SpecError(file, path, column, f"columns known at observation ('{column}' is {why})")
             if path == "model.inputs" and declared.drop:
                 raise SpecError(file, path, column, f"columns that are not dropped ('{declared.drop}')")
+    allowed = (*use_case.features, *NO_FEATURES)
+    for subject in use_case.model.allowed_leaks:
+        if subject not in allowed:
+            raise SpecError(file, "model.allowed_leaks", subject, f"a feature or {', '.join(NO_FEATURES)}", allowed)
+    sliced = {column.name: column for column in use_case.feature_columns if column.type not in ("int", "float")}
+    for column in use_case.gate.slices:
+        if column not in sliced:
+            raise SpecError(file, "gate.slices", column, "a feature with levels, not a number", sliced)
 
 
 def _spec_error(file: str, raw: dict[str, Any], error: ValidationError) -> SpecError:

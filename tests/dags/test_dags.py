@@ -14,6 +14,7 @@ TASKS = {
     "etl": ["extract", "check_raw", "impute_encode", "check_features", "publish", "materialize"],
     "train": ["training_set", "fit", "evaluate", "gate", "promote"],
     "score": ["plan", "score", "publish"],
+    "monitor": ["drift", "performance", "freshness"],
 }
 
 
@@ -50,13 +51,14 @@ def test_assets_chain_the_source_to_the_scores(dagbag: Any) -> None:
     def names(assets: Any) -> set[str]:
         return {asset.name for asset in assets}
 
-    etl, train, score = (dagbag.dags[f"x_education_{kind}"] for kind in TASKS)
+    etl, train, score, monitor = (dagbag.dags[f"x_education_{kind}"] for kind in TASKS)
     assert names(etl.get_task("extract").inlets) == {"source/x_education"}
     assert names(etl.get_task("materialize").outlets) == {"features/x_education"}
     assert names(train.get_task("promote").outlets) == {"model/x_education"}
     assert names(score.get_task("publish").outlets) == {"scores/x_education"}
-    outlets = [asset.name for dag in (etl, train, score) for task in dag.tasks for asset in task.outlets]
-    assert len(outlets) == len(set(outlets)) == 3
+    assert names(monitor.get_task("drift").outlets) == {"drift/x_education"}
+    outlets = [asset.name for dag in (etl, train, score, monitor) for task in dag.tasks for asset in task.outlets]
+    assert len(outlets) == len(set(outlets)) == 4
 
 
 def test_a_manual_run_of_the_etl_may_release_a_window(dagbag: Any) -> None:

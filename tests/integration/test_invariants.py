@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from support import START, Row, Warehouse, key, lead, query, rows_of, run_etl, varied, x_education
+from support import START, Row, Warehouse, key, lead, query, rows_of, run_etl, show_scores, varied, x_education
 
 from leadmill import settings
 from leadmill.errors import LeadmillError, SourceColumnsChanged, WindowBlocked
@@ -217,13 +217,13 @@ def test_a_blocked_window_changes_nothing_that_is_published(
     crm.insert([lead(n) for n in range(1, 30)])
     crm.later()
     run_etl(use_case, online=True)
+    show_scores("x_education")
     with psycopg.connect(settings.current().database_url) as connection:
-        for table in ("scores.x_education", "scores.x_education_history"):
-            connection.execute(
-                f"INSERT INTO {table} (lead_id, lead_score, probability, band, percentile, status, model_version, "
-                "feature_timestamp, scored_at, run_id) SELECT lead_id, 500, .5, 'B', 50, 'fresh', '1', "
-                "event_timestamp, created_timestamp, 'test' FROM features.x_education".encode()
-            )
+        connection.execute(
+            "INSERT INTO scores.x_education_rows (generation, lead_id, lead_score, probability, band, percentile, "
+            "status, issued_status, model_version, feature_timestamp, scored_at, run_id) SELECT 1, lead_id, 500, .5, "
+            "'B', 50, 'fresh', 'fresh', '1', event_timestamp, created_timestamp, 'test' FROM features.x_education"
+        )
     before = {table: rows_of(table) for table in PUBLISHED}
     assert all(before.values())
     harm(crm)

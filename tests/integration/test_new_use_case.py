@@ -222,6 +222,7 @@ def test_airflow_finds_its_three_dags_and_parses_them_light(run: Run) -> None:
         "orders_etl": ["extract", "check_raw", "impute_encode", "check_features", "publish", "materialize"],
         "orders_train": ["training_set", "fit", "evaluate", "gate", "promote"],
         "orders_score": ["plan", "score", "publish"],
+        "orders_monitor": ["drift", "performance", "freshness"],
     }
     assert heavy == []
 

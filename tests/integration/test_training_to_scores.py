@@ -1,44 +1,32 @@
 """From published features to a champion and from there to published scores, on real Postgres, Feast and MLflow."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
-import psycopg
 import pytest
 from mlflow.exceptions import MlflowException
-from support import clean_database, killed_at, query, run_etl, x_education
+from scoring_support import Trained, forget_scores, only, score, training
+from support import query, x_education
 
 from leadmill import settings
-from leadmill.clock import source_now
-from leadmill.demo import needs
-from leadmill.demo.generator import generate, write_csv
-from leadmill.demo.loader import load_file
 from leadmill.errors import (
-    LeadmillError,
     ModelContractBroken,
     NoChampion,
     NotEnoughData,
     PromotionRefused,
-    ScoresOutdated,
 )
 from leadmill.registry import store
 from leadmill.registry.begin import begin_training, find_run
 from leadmill.registry.catalog import list_models, run_page, show_model
 from leadmill.registry.champion import champion, champion_version
 from leadmill.registry.dataset import FILE, FOLDER
-from leadmill.registry.documents import VERDICT, Verdict
-from leadmill.registry.evaluate import Evaluation, evaluate
+from leadmill.registry.documents import VERDICT
+from leadmill.registry.evaluate import evaluate
 from leadmill.registry.fit import fit
 from leadmill.registry.gate import gate
-from leadmill.registry.promote import Promotion, promote
-from leadmill.scoring.batch import Chunk, plan, score_chunk
-from leadmill.scoring.predict import predict
-from leadmill.scoring.publish import ScoreSummary, publish_scores
-from leadmill.spec import UseCase
-from leadmill.storage.frames import read_frame
+from leadmill.registry.promote import promote
 
 pytestmark = [
     pytest.mark.slow,
@@ -47,76 +35,17 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
 ]
 
-LEADS = 1500
-SCORES, HISTORY = "scores.x_education", "scores.x_education_history"
-
-
-@dataclass
-class Trained:
-    """The first training of the module."""
-
-    use_case: UseCase
-    run_id: str
-    evaluation: Evaluation
-    verdict: Verdict
-    promotion: Promotion
-
-
-def execute(statement: str) -> None:
-    with psycopg.connect(settings.current().database_url, autocommit=True) as connection:
-        connection.execute(statement.encode())
-
-
-def forget() -> None:
-    """No warehouse, no features, no models."""
-    clean_database()
-    with psycopg.connect(settings.required("LEADMILL_WAREHOUSE_URL"), autocommit=True) as owner:
-        owner.execute("DROP SCHEMA IF EXISTS demo CASCADE")
-        owner.execute("DROP SCHEMA IF EXISTS x_education CASCADE")
-    for model in store.client().search_registered_models():
-        store.client().delete_registered_model(model.name)
-
 
 @pytest.fixture(scope="module")
-def trained(postgres: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
-    forget()
-    use_case = x_education()
-    load_file(use_case, write_csv(generate(rows=LEADS), tmp_path_factory.mktemp("files") / "leads.csv"))
-    run_etl(use_case)
-    run_id = begin_training(use_case, "train-1", "a test")
-    fit(use_case, run_id)
-    evaluation = evaluate(use_case, run_id)
-    verdict = gate(use_case, run_id, "tester")
-    yield Trained(use_case, run_id, evaluation, verdict, promote(use_case, run_id, "tester"))
-    forget()
+def trained(postgres: dict[str, str]) -> Iterator[Trained]:
+    with training() as found:
+        yield found
 
 
 @pytest.fixture
 def unscored(trained: Trained) -> Trained:
-    execute(f"TRUNCATE {SCORES}, {HISTORY}, staging.x_education_scores")
+    forget_scores()
     return trained
-
-
-def only(use_case: UseCase, candidate: str) -> UseCase:
-    """The use case with one candidate and no variant, to be quick."""
-    model = use_case.model.model_copy(update={"candidates": (candidate,), "variants": {}})
-    return use_case.model_copy(update={"model": model})
-
-
-def score(use_case: UseCase, run_id: str, chunk_rows: int = 400) -> ScoreSummary:
-    counts = [score_chunk(use_case, run_id, chunk) for chunk in plan(use_case, run_id, chunk_rows)]
-    return publish_scores(use_case, run_id, sum(counts))
-
-
-def state() -> tuple[pd.DataFrame, pd.DataFrame, int]:
-    scores, history = (read_frame(f"SELECT * FROM {table} ORDER BY 1, run_id") for table in (SCORES, HISTORY))
-    return scores, history, query("SELECT count(*) AS n FROM staging.x_education_scores")[0]["n"]
-
-
-def assert_same(found: tuple[pd.DataFrame, pd.DataFrame, int], wanted: tuple[pd.DataFrame, pd.DataFrame, int]) -> None:
-    pd.testing.assert_frame_equal(found[0], wanted[0])
-    pd.testing.assert_frame_equal(found[1], wanted[1])
-    assert found[2] == wanted[2] == 0
 
 
 def test_a_training_is_one_mlflow_run_with_everything_in_it(trained: Trained) -> None:
@@ -166,187 +95,6 @@ def test_every_task_again_leaves_the_same(trained: Trained, monkeypatch: pytest.
     assert promote(use_case, trained.run_id, "tester") == trained.promotion
     assert (query("SELECT * FROM ops.models"), query("SELECT * FROM ops.promotions")) == before[:2]
     assert run_page(trained.run_id) == before[2]
-
-
-def test_all_leads_are_scored_in_chunks_and_say_by_what(unscored: Trained) -> None:
-    use_case, version = unscored.use_case, unscored.promotion.version
-    leads = query("SELECT count(*) AS n FROM features.x_education_latest")[0]["n"]
-    chunks = plan(use_case, "score-1", 400)
-    assert len(chunks) == -(-leads // 400)
-    assert [score_chunk(use_case, "score-1", chunk) for chunk in chunks] == [chunk.rows for chunk in chunks]
-    summary = publish_scores(use_case, "score-1")
-    assert (summary.published, summary.total, summary.stale) == (leads, leads, 0)
-    scores, history, left = state()
-    pd.testing.assert_frame_equal(scores, history)
-    assert left == 0
-    assert set(scores["model_version"]) == {version}
-    assert set(scores["run_id"]) == {"score-1"}
-    assert set(scores["scored_at"]) == {pd.Timestamp(source_now(use_case))}
-    assert ((scores["probability"] * 1000 - scores["lead_score"]).abs() <= 0.5).all()
-    assert summary.bands["A"] == -(-leads // 10)
-    assert scores.groupby("band")["probability"].min().sort_values(ascending=False).index.tolist() == list("ABCD")
-
-
-def test_one_lead_alone_gets_the_score_it_got_in_the_batch(unscored: Trained) -> None:
-    use_case = unscored.use_case
-    score(use_case, "score-1")
-    features = read_frame("SELECT * FROM features.x_education_latest ORDER BY lead_id LIMIT 5")
-    published = read_frame(
-        "SELECT lead_id, lead_score, probability, band, percentile FROM scores.x_education ORDER BY lead_id LIMIT 5"
-    )
-    serving = champion(use_case)
-    alone = pd.concat([predict(use_case, serving, features.iloc[[row]]) for row in range(5)])
-    pd.testing.assert_frame_equal(alone, published, check_dtype=False, check_exact=True)
-
-
-def test_killed_while_a_chunk_is_copied_and_run_again(unscored: Trained) -> None:
-    use_case = unscored.use_case
-    score(use_case, "score-1", 800)
-    wanted = state()
-    execute(f"TRUNCATE {SCORES}, {HISTORY}")
-    chunks = plan(use_case, "score-1", 800)
-    assert killed_at("score.chunk_copied", score_chunk, use_case, "score-1", chunks[0]) == -9
-    assert query("SELECT count(*) AS n FROM staging.x_education_scores") == [{"n": 0}]
-    for chunk in [chunks[0], *chunks]:
-        score_chunk(use_case, "score-1", chunk)
-    publish_scores(use_case, "score-1")
-    assert_same(state(), wanted)
-
-
-@pytest.mark.parametrize(
-    ("point", "published"), [("score.before_publish_commit", False), ("score.after_publish", True)]
-)
-def test_killed_while_publishing_and_run_again(unscored: Trained, point: str, published: bool) -> None:
-    use_case = unscored.use_case
-    score(use_case, "score-1", 800)
-    wanted = state()
-    execute(f"TRUNCATE {SCORES}, {HISTORY}")
-    staged = sum(score_chunk(use_case, "score-1", chunk) for chunk in plan(use_case, "score-1", 800))
-    assert killed_at(point, publish_scores, use_case, "score-1", staged) == -9
-    assert (query(f"SELECT count(*) AS n FROM {SCORES}")[0]["n"] > 0) is published
-    publish_scores(use_case, "score-1", staged)
-    assert_same(state(), wanted)
-
-
-def test_only_what_changed_is_scored_again(unscored: Trained) -> None:
-    use_case = unscored.use_case
-    leads = score(use_case, "score-1").total
-    assert [chunk.rows for chunk in plan(use_case, "score-2")] == [0]
-    assert needs.unscored(use_case) == 0
-    execute(f"UPDATE {SCORES} SET scored_at = '2001-01-01Z' WHERE lead_id IN (SELECT lead_id FROM {SCORES} LIMIT 2)")
-    assert [chunk.rows for chunk in plan(use_case, "score-2")] == [needs.unscored(use_case)] == [2]
-    execute(f"UPDATE {SCORES} AS s SET scored_at = h.scored_at FROM {HISTORY} AS h WHERE h.lead_id = s.lead_id")
-    columns = "lead_id, created_timestamp, imputer_version, spec_version, content_hash, window_id"
-    listed = ", ".join(item.name for item in champion(use_case).inputs)
-    execute(
-        f"INSERT INTO features.x_education (event_timestamp, {columns}, {listed}) "
-        f"SELECT event_timestamp + interval '1 minute', {columns}, {listed} "
-        "FROM features.x_education_latest ORDER BY lead_id LIMIT 3"
-    )
-    try:
-        assert needs.unscored(use_case) == 3
-        assert (score(use_case, "score-2").published, score(use_case, "score-3").published) == (3, 0)
-        scores, history, _ = state()
-        assert (len(scores), len(history)) == (leads, leads + 3)
-        assert scores["run_id"].value_counts().to_dict() == {"score-1": leads - 3, "score-2": 3}
-    finally:
-        execute(
-            "DELETE FROM features.x_education AS f USING features.x_education AS g "
-            "WHERE f.lead_id = g.lead_id AND f.event_timestamp = g.event_timestamp + interval '1 minute'"
-        )
-
-
-def test_a_lead_is_stale_while_its_newest_verified_row_is_a_rejected_one(unscored: Trained) -> None:
-    use_case = unscored.use_case
-    score(use_case, "score-1")
-    lead = query(f"SELECT lead_id FROM {SCORES} LIMIT 1")[0]["lead_id"]
-    verified = query("SELECT max(window_id) AS w FROM ops.windows WHERE status = 'published'")[0]["w"]
-    execute(
-        "INSERT INTO ops.windows (use_case, until, source_now, status) "
-        "VALUES ('x_education', '2099-01-02Z', '2099-01-02Z', 'open')"
-    )
-    opened = query("SELECT max(window_id) AS w FROM ops.windows")[0]["w"]
-    reject = (
-        "INSERT INTO rejected.x_education (window_id, row_no, suite, recorded_at, key, rules, row) "
-        "VALUES ({}, -1, 'raw', '{}', '{}', '{{broken}}', '{{}}')"
-    )
-    accept = (
-        "INSERT INTO raw.x_education (window_id, row_no, recorded_at, content_hash, lead_id) "
-        f"VALUES ({{}}, -2, '{{}}', 'mended', '{lead}')"
-    )
-    try:
-        execute(reject.format(opened, "2099-01-01Z", lead))
-        assert publish_scores(use_case, "score-2").stale == 0, "the window is not published yet"
-        execute(reject.format(verified, "2099-01-01Z", lead.upper()))
-        assert publish_scores(use_case, "score-3").stale == 1
-        assert query(f"SELECT lead_id FROM {SCORES} WHERE status = 'stale'") == [{"lead_id": lead}]
-        execute(accept.format(opened, "2099-01-01Z"))
-        assert publish_scores(use_case, "score-4").stale == 1, "the mended row is not verified yet"
-        execute("DELETE FROM raw.x_education WHERE row_no = -2")
-        execute(accept.format(verified, "2098-12-31Z"))
-        assert publish_scores(use_case, "score-5").stale == 1, "the accepted row is the older one"
-        execute("UPDATE raw.x_education SET recorded_at = '2099-01-01Z' WHERE row_no = -2")
-        assert publish_scores(use_case, "score-6").stale == 0
-    finally:
-        execute("DELETE FROM rejected.x_education WHERE row_no = -1")
-        execute("DELETE FROM raw.x_education WHERE row_no = -2")
-        execute(f"DELETE FROM ops.windows WHERE window_id = {opened}")
-
-
-def test_every_lead_is_stale_when_nothing_was_verified_for_too_long(unscored: Trained) -> None:
-    use_case = unscored.use_case
-    total = score(use_case, "score-1").total
-    hasty = use_case.model_copy(
-        update={"score": use_case.score.model_copy(update={"stale_after": timedelta(seconds=1)})}
-    )
-    assert publish_scores(hasty, "score-2").stale == total
-    assert publish_scores(use_case, "score-3").stale == 0
-
-
-def test_a_chunk_of_an_older_run_is_never_published(unscored: Trained) -> None:
-    use_case = unscored.use_case
-    old = plan(use_case, "old")
-    score_chunk(use_case, "old", old[0])
-    score(use_case, "new")
-    wanted = (*state()[:2], 0)
-    assert publish_scores(use_case, "old").published == 0
-    assert_same(state(), wanted)
-    execute(f"UPDATE {SCORES} SET model_version = 'another', scored_at = scored_at + interval '1 day'")
-    score_chunk(use_case, "old", Chunk(0, 0, old[0].version, old[0].scored_at, None, None))
-    assert publish_scores(use_case, "old").model_versions == ("another",)
-    assert query(f"SELECT count(*) AS n FROM {HISTORY} WHERE run_id = 'old'")[0]["n"] == 0
-
-
-def test_rows_that_a_chunk_lost_are_not_passed_over(unscored: Trained) -> None:
-    use_case = unscored.use_case
-    staged = score_chunk(use_case, "score-1", plan(use_case, "score-1")[0])
-    execute("DELETE FROM staging.x_education_scores WHERE ctid = (SELECT min(ctid) FROM staging.x_education_scores)")
-    with pytest.raises(LeadmillError, match=f"staged {staged:,} scores.*{staged - 1:,} are there"):
-        publish_scores(use_case, "score-1", staged)
-    assert query(f"SELECT count(*) AS n FROM {SCORES}")[0]["n"] == 0
-    execute("TRUNCATE staging.x_education_scores")
-    with pytest.raises(LeadmillError, match="0 are there"):
-        publish_scores(use_case, "score-1", staged)
-
-
-def test_a_run_clears_its_own_rows_and_those_that_nobody_will_publish(unscored: Trained) -> None:
-    use_case = unscored.use_case
-    for run_id in ("beside", "left behind"):
-        score_chunk(use_case, run_id, plan(use_case, run_id)[0])
-    execute(
-        "UPDATE staging.x_education_scores SET scored_at = scored_at - interval '25 hours' WHERE run_id = 'left behind'"
-    )
-    score(use_case, "score-1")
-    assert query("SELECT DISTINCT run_id FROM staging.x_education_scores") == [{"run_id": "beside"}]
-
-
-def test_scores_of_a_model_that_no_longer_serves_are_not_published(unscored: Trained) -> None:
-    use_case = unscored.use_case
-    score_chunk(use_case, "score-1", plan(use_case, "score-1")[0])
-    execute("UPDATE staging.x_education_scores SET model_version = '0'")
-    with pytest.raises(ScoresOutdated, match=r"by model 0 .* but 1 serves now"):
-        publish_scores(use_case, "score-1")
-    assert query(f"SELECT count(*) AS n FROM {SCORES}")[0]["n"] == 0
 
 
 def test_what_cannot_be_promoted_stays_out_of_the_way(trained: Trained) -> None:

@@ -139,12 +139,10 @@ def test_the_page_of_the_data_docs_shows_rule_and_rows(crm: Warehouse, lenient: 
     assert "script" in text
     assert "<script>alert(1)" not in text
     assert "at least 0 visits and at most 500 visits" not in text
-    pages = [page for page in (docs / "x_education" / "validations").rglob("*.html") if "-broken" not in str(page)]
-    whole = max(pages, key=lambda page: page.stat().st_mtime)
+    whole = docs / verdict.document.replace("-broken", "")
     assert "total_visits: at least 0 visits and at most 500 visits" in whole.read_text()
     documents = query("SELECT DISTINCT document FROM ops.validations")
     assert documents == [{"document": verdict.document}]
-    assert (settings.current().data_docs / "x_education" / "index.html").is_file()
 
 
 def test_too_many_rejected_rows_block_the_window(crm: Warehouse) -> None:

@@ -18,9 +18,9 @@ from event_support import (
     times,
     version,
 )
-from support import Row, key, query
+from support import Row, key, query, show_scores
 
-from leadmill.scoring.batch import count_due, due
+from leadmill.scoring.due import count_due, due
 from leadmill.scoring.publish import publish_scores
 
 OPEN, LOST, WON, REOPENED, DELETED, TURNED, NEVER_OPEN, DELETED_AT_ONCE = range(1, 9)
@@ -50,13 +50,16 @@ def waiting() -> set[int]:
 
 def score(*numbers: int) -> None:
     """Scores of these leads by version 1, of their newest features."""
+    show_scores("leads")
     for number in numbers:
         execute(
-            "INSERT INTO scores.leads (lead_id, lead_score, probability, band, percentile, status, model_version, "
-            "feature_timestamp, scored_at, run_id) SELECT f.lead_id, %(score)s, %(score)s / 1000.0, 'A', 1, 'fresh', "
-            "'1', f.event_timestamp, (SELECT max(source_now) FROM ops.windows), 'run' FROM features.leads_latest AS f "
-            "WHERE f.lead_id = %(key)s ON CONFLICT (lead_id) DO UPDATE SET lead_score = excluded.lead_score, "
-            "feature_timestamp = excluded.feature_timestamp, scored_at = excluded.scored_at",
+            "INSERT INTO scores.leads_rows (generation, lead_id, lead_score, probability, band, percentile, status, "
+            "issued_status, model_version, feature_timestamp, scored_at, run_id) SELECT 1, f.lead_id, %(score)s, "
+            "%(score)s / 1000.0, 'A', 1, 'fresh', 'fresh', '1', f.event_timestamp, "
+            "(SELECT max(source_now) FROM ops.windows), 'run' FROM features.leads_latest AS f "
+            "WHERE f.lead_id = %(key)s ON CONFLICT (generation, lead_id) "
+            "DO UPDATE SET lead_score = excluded.lead_score, feature_timestamp = excluded.feature_timestamp, "
+            "scored_at = excluded.scored_at",
             {"key": key(number), "score": 100 + number},
         )
 

@@ -38,6 +38,14 @@ def test_rows_arrive_whole_in_the_order_of_recording(crm: Warehouse) -> None:
     assert (rows[1]["recorded_at"], rows[1]["converted"]) == (START, "0")
 
 
+def test_signs_that_copy_writes_otherwise_arrive_as_they_are(crm: Warehouse) -> None:
+    odd = ["two\nlines", "tab\there", "back\\slash \\N \\.", "\r\n", "", "\\"]
+    crm.insert([lead(number, city=value) for number, value in enumerate(odd)], START - MINUTE)
+    assert read().new == len(odd)
+    found = query("SELECT city FROM raw.x_education ORDER BY row_no")
+    assert [row["city"] for row in found] == odd
+
+
 def test_a_window_ends_a_safety_lag_before_now(crm: Warehouse) -> None:
     crm.insert([lead(1)], START - MINUTE)
     crm.insert([lead(2)], START - MINUTE + timedelta(microseconds=1))
@@ -66,6 +74,20 @@ def test_a_row_delivered_twice_counts_once(crm: Warehouse) -> None:
     found = read()
     # The same values at the same time are one row; other values are another, which the key rule will judge.
     assert (found.read, found.new) == (3, 2)
+
+
+def test_a_row_counts_once_however_often_windows_read_it(crm: Warehouse) -> None:
+    late = START - 3 * MINUTE
+    crm.insert([lead(1), lead(2)], late)
+    run_etl(x_education())
+    # Sent again at the same time, three times over; the same content at another time is another row.
+    crm.insert([lead(2), lead(3), lead(2), lead(3)], late)
+    crm.insert([lead(2)], START)
+    crm.later()
+    found = read()
+    assert (found.read, found.new) == (7, 2)
+    assert (window(2)["read"], window(2)["already_seen"]) == (7, 5)
+    assert raw_keys() == [key(1), key(2), key(3), key(2)]
 
 
 def test_nothing_new_closes_the_window_and_moves_the_watermark(crm: Warehouse) -> None:

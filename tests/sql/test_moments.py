@@ -22,7 +22,7 @@ from event_support import (
     unbalanced_windows,
     version,
 )
-from support import Row, key, query
+from support import Row, key, query, show_scores
 
 from leadmill.scoring.publish import publish_scores
 
@@ -223,10 +223,12 @@ def test_refused_features_make_a_lead_stale_until_good_ones_come(windows: list[R
 
 def _statuses(*numbers: int) -> list[str]:
     """What publishing makes of old scores of these leads."""
+    show_scores("leads")
     for number in numbers:
         execute(
-            "INSERT INTO scores.leads (lead_id, lead_score, probability, band, percentile, status, model_version, "
-            "feature_timestamp, scored_at, run_id) VALUES (%s, 100, 0.1, 'A', 1, 'fresh', '1', %s, %s, 'run')",
+            "INSERT INTO scores.leads_rows (generation, lead_id, lead_score, probability, band, percentile, status, "
+            "issued_status, model_version, feature_timestamp, scored_at, run_id) "
+            "VALUES (1, %s, 100, 0.1, 'A', 1, 'fresh', 'fresh', '1', %s, %s, 'run')",
             [key(number), BEGIN, BEGIN],
         )
     publish_scores(leads(), "nothing-new")

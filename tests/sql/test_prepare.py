@@ -24,6 +24,7 @@ from support import (
 )
 
 from leadmill import settings
+from leadmill.errors import FeaturesFailed
 from leadmill.extract.extract import extract
 from leadmill.prepare.prepare import impute_encode
 from leadmill.quality.check import check_features, check_raw
@@ -265,3 +266,26 @@ def test_a_new_feature_is_a_new_column(crm: Warehouse, tmp_path: Path) -> None:
     crm.later()
     run_etl(changed_use_case(tmp_path, fewer))
     assert features()[2]["country"] is None
+
+
+def test_a_snapshots_features_may_derive_from_its_typed_columns(crm: Warehouse, tmp_path: Path) -> None:
+    use_case = changed_use_case(tmp_path, lambda raw: None)
+    others = ", ".join(column.name for column in use_case.feature_columns if column.name != "total_visits")
+    (use_case.folder / "sql" / "features.sql").write_text(
+        f"SELECT row_no, lead_id, event_timestamp, total_visits * 2.0 AS total_visits, {others} FROM typed;\n"
+    )
+    crm.insert([lead(1, totalvisits="3"), lead(2, totalvisits=" 70.0 "), lead(3, totalvisits=None)], START)
+    crm.later()
+    run_etl(use_case)
+    found = {row["lead_id"]: (row["total_visits"], row["total_visits_missing"]) for row in features()}
+    assert found == {key(1): (6, False), key(2): (140, False), key(3): (3, True)}
+    assert {row["label"] for row in query("SELECT label FROM features.x_education_labels")} == {0}
+
+
+def test_features_that_fail_are_named(crm: Warehouse, tmp_path: Path) -> None:
+    use_case = changed_use_case(tmp_path, lambda raw: None)
+    (use_case.folder / "sql" / "features.sql").write_text("SELECT no_such_column FROM typed\n")
+    crm.insert([lead(1)], START)
+    crm.later()
+    with pytest.raises(FeaturesFailed, match="no_such_column"):
+        run_etl(use_case)

@@ -1,12 +1,20 @@
 """Publication: what is appended, what is unchanged, which label counts."""
 
+import os
+import signal
+import time
 from datetime import timedelta
 
+import psycopg
 import pytest
-from support import START, Row, Warehouse, key, lead, query, rows_of, run_etl, x_education
+from support import START, Row, Warehouse, key, lead, query, rows_of, run_etl, run_stage, x_education
 
+from leadmill import settings
 from leadmill.errors import LeadmillError
+from leadmill.extract.extract import extract
 from leadmill.features.publish import publish_features
+from leadmill.local import stack
+from leadmill.local.postgres import Server
 
 HOUR = timedelta(hours=1)
 
@@ -112,6 +120,39 @@ def test_publishing_again_changes_nothing(crm: Warehouse) -> None:
     assert rows_of("staging.x_education") == []
 
 
+def test_a_held_work_table_is_emptied_without_waiting(crm: Warehouse) -> None:
+    run(crm, lead(1))
+    with psycopg.connect(settings.current().database_url) as backup:
+        backup.execute("SELECT count(*) FROM staging.x_education")
+        assert counts(run(crm, lead(2))) == (1, 1, 0, 0)
+    assert rows_of("staging.x_education") == []
+
+
+def test_a_window_that_a_crash_of_the_server_emptied_is_read_again(crm: Warehouse, postgres: dict[str, str]) -> None:
+    crm.insert([lead(1), lead(2)], START)
+    crm.later()
+    found = extract(x_education(), "test")
+    assert found.window
+    address = found.window.address
+    for stage in ("check_raw", "impute_encode", "check_features"):
+        run_stage(stage, address)
+    server = Server(stack.folder())
+    pid, port = server.pid(), server.port()
+    assert pid
+    assert port
+    os.kill(pid, signal.SIGQUIT)
+    while server.running():
+        time.sleep(0.1)
+    server.start(port)
+    crm.connection.close()
+    crm.connection = psycopg.connect(postgres["LEADMILL_WAREHOUSE_URL"], autocommit=True)
+    with pytest.raises(LeadmillError, match=r"should have 2 prepared rows and has 0\. Nothing was published; run"):
+        publish_features(x_education(), address)
+    assert rows_of("features.x_education") == []
+    assert run_etl(x_education()) == address
+    assert len(rows_of("features.x_education")) == 2
+
+
 def test_a_window_that_is_none_is_said(crm: Warehouse) -> None:
     run(crm, lead(1))
     with pytest.raises(LeadmillError, match="no window 99 of 'x_education'"):
@@ -119,8 +160,6 @@ def test_a_window_that_is_none_is_said(crm: Warehouse) -> None:
 
 
 def test_people_may_read_and_nothing_more(crm: Warehouse, postgres: dict[str, str]) -> None:
-    import psycopg
-
     run(crm, lead(1))
     with psycopg.connect(postgres["LEADMILL_READER_URL"]) as reader:
         reader.execute("SET default_transaction_read_only = off")

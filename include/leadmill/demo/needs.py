@@ -6,7 +6,7 @@ from leadmill.errors import NoChampion
 from leadmill.extract.watch import unread_watermark
 from leadmill.registry import ledger
 from leadmill.registry.champion import champion_version
-from leadmill.scoring.batch import count_due
+from leadmill.scoring.due import count_due
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine
 

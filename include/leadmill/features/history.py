@@ -37,8 +37,6 @@ def training_frame(use_case: UseCase, cutoff: datetime | None = None) -> "pd.Dat
     store = feature_store()
     columns = [column.name for column in feature_columns(use_case)]
     wanted = [use_case.entity.key, "as_of", "label", "weight", *columns]
-    if _empty(use_case, moment):
-        return pd.DataFrame(columns=wanted)
     job = store.get_historical_features(
         entity_df=entity_rows_sql(use_case, moment),
         features=store.get_feature_service(names.feature_service(use_case)),
@@ -47,14 +45,3 @@ def training_frame(use_case: UseCase, cutoff: datetime | None = None) -> "pd.Dat
     frame = job.to_df()[wanted]
     frame["as_of"] = pd.to_datetime(frame["as_of"], utc=True)
     return frame.sort_values(["as_of", use_case.entity.key], ignore_index=True)
-
-
-def _empty(use_case: UseCase, cutoff: datetime) -> bool:
-    """Whether there is no entity to join; Feast fails on that."""
-    from sqlalchemy import text
-
-    from leadmill.storage.database import engine
-
-    with engine().connect() as connection:
-        statement = f"SELECT NOT EXISTS ({entity_rows_sql(use_case, cutoff)})".replace(":", r"\:")
-        return bool(connection.execute(text(statement)).scalar_one())

@@ -1,6 +1,7 @@
 """Publish: the prepared rows of a checked window join the append-only history, in one transaction."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, text
 
@@ -8,11 +9,15 @@ from leadmill import names
 from leadmill.errors import LeadmillError, WindowBlocked
 from leadmill.extract.windows import Window, find_window, prepared_rows
 from leadmill.faults import kill_point
-from leadmill.features.append import append_rows
+from leadmill.features.append import Appended, append_rows
 from leadmill.prepare.outcomes import outcomes_sql
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine, use_case_lock
 from leadmill.storage.ddl import label_keys
+from leadmill.storage.figures import summarise
+
+# A window of 200,000 rows is sorted and hashed in memory; a larger one spills to disk.
+_WORK_MEM = "128MB"
 
 
 @dataclass(frozen=True)
@@ -44,11 +49,13 @@ def publish_features(use_case: UseCase, address: str) -> Published:
             raise WindowBlocked(use_case.name, window.window_id, ["it was blocked by an earlier check"])
         with engine().begin() as connection:
             if window.status == "open":
-                _complete(connection, use_case, window)
-                append_rows(connection, use_case, window.window_id)
+                connection.execute(text(f"SET LOCAL work_mem = '{_WORK_MEM}'"))
+                staged = _staged(connection, use_case, window)
+                appended = append_rows(connection, use_case, window, staged.earliest)
                 kill_point("publish.appended")
                 _labels(connection, use_case, window.window_id)
-                _close(connection, use_case, window.window_id)
+                _close(connection, use_case, window, staged.entities, appended)
+                summarise(names.features_table(use_case), lambda statement: connection.execute(text(statement)))
                 kill_point("publish.before_commit")
             row = connection.execute(
                 text("SELECT touched, appended, unchanged, refused FROM ops.windows WHERE window_id = :w"),
@@ -58,16 +65,27 @@ def publish_features(use_case: UseCase, address: str) -> Published:
     return Published(f"{names.features_table(use_case)}@{window.window_id}", *row)
 
 
-def _complete(connection: Connection, use_case: UseCase, window: Window) -> None:
-    """Raises LeadmillError where not every accepted row is prepared and checked: another run reads the window again."""
-    staged = connection.execute(
-        text(f"SELECT count(*) FROM {names.staging_table(use_case)} WHERE window_id = :window"),
+@dataclass(frozen=True)
+class _Staged:
+    rows: int
+    entities: int
+    earliest: datetime | None
+
+
+def _staged(connection: Connection, use_case: UseCase, window: Window) -> _Staged:
+    """What is prepared. Raises LeadmillError where that is not every accepted row, checked: another run reads again."""
+    row = connection.execute(
+        text(
+            f"SELECT count(*), count(DISTINCT {use_case.entity.key}), min(event_timestamp) "
+            f"FROM {names.staging_table(use_case)} WHERE window_id = :window"
+        ),
         {"window": window.window_id},
-    ).scalar_one()
-    if staged != prepared_rows(window):
+    ).one()
+    staged = _Staged(*row)
+    if staged.rows != prepared_rows(window):
         raise LeadmillError(
             f"Window {window.window_id} of '{use_case.name}' should have {window.prepared:,} prepared rows and has "
-            f"{staged:,}. Nothing was published; run {use_case.name}_etl again."
+            f"{staged.rows:,}. Nothing was published; run {use_case.name}_etl again."
         )
     checked = connection.execute(
         text(
@@ -81,44 +99,53 @@ def _complete(connection: Connection, use_case: UseCase, window: Window) -> None
             f"Window {window.window_id} of '{use_case.name}' has prepared rows that nobody has checked. Nothing was "
             f"published; run the stage check_features, or {use_case.name}_etl, first."
         )
+    return staged
 
 
 def _labels(connection: Connection, use_case: UseCase, window_id: int) -> None:
     """Outcomes of the accepted rows of the window; of two at one time the one that closes, and is positive, counts."""
-    key, unique = use_case.entity.key, ", ".join(label_keys(use_case))
+    key, keys = use_case.entity.key, label_keys(use_case)
+    unique, same = ", ".join(keys), " AND ".join(f"held.{name} = found.{name}" for name in keys)
     connection.execute(
         text(
-            f"INSERT INTO {names.labels_table(use_case)} ({key}, label, closed, occurred_at, known_at, window_id) "
-            f"SELECT DISTINCT ON ({unique}) {key}, label, closed, occurred_at, known_at, :window "
+            f"MERGE INTO {names.labels_table(use_case)} AS held USING ("
+            f"SELECT DISTINCT ON ({unique}) {key}, label, closed, occurred_at, known_at "
             f"FROM ({outcomes_sql(use_case)}) AS found "
-            f"ORDER BY {unique}, occurred_at, closed DESC, label DESC NULLS LAST "
-            f"ON CONFLICT ({unique}) DO UPDATE SET label = excluded.label, closed = excluded.closed, "
-            "occurred_at = excluded.occurred_at, window_id = excluded.window_id"
+            f"ORDER BY {unique}, occurred_at, closed DESC, label DESC NULLS LAST) AS found ON {same} "
+            "WHEN MATCHED THEN UPDATE SET label = found.label, closed = found.closed, "
+            "occurred_at = found.occurred_at, window_id = :window "
+            f"WHEN NOT MATCHED THEN INSERT ({key}, label, closed, occurred_at, known_at, window_id) "
+            f"VALUES (found.{key}, found.label, found.closed, found.occurred_at, found.known_at, :window)"
         ),
         {"window": window_id},
     )
 
 
-def _close(connection: Connection, use_case: UseCase, window_id: int) -> None:
-    key, staging = use_case.entity.key, names.staging_table(use_case)
-    # Sets, not joins: of rows this new Postgres has no figures and would join them one by one.
+def _close(connection: Connection, use_case: UseCase, window: Window, touched: int, appended: Appended) -> None:
+    """Every touched entity is appended, refused or unchanged; the work tables held nothing but this window."""
     connection.execute(
         text(
-            f"WITH touched AS MATERIALIZED (SELECT DISTINCT {key} FROM {staging} WHERE window_id = :window), "
-            "appended AS MATERIALIZED ("
-            f" SELECT DISTINCT {key} FROM {names.features_table(use_case)} WHERE window_id = :window), "
-            "refused AS MATERIALIZED ("
-            f" SELECT {key} FROM {staging} WHERE window_id = :window AND row_no IN ("
-            f" SELECT row_no FROM {names.rejected_table(use_case)} WHERE window_id = :window AND suite = 'features')"
-            f" EXCEPT SELECT {key} FROM appended), "
-            "unchanged AS (SELECT * FROM touched EXCEPT SELECT * FROM appended EXCEPT SELECT * FROM refused) "
-            "UPDATE ops.windows SET status = 'published', published_at = now(), "
-            "touched = (SELECT count(*) FROM touched), appended = (SELECT count(*) FROM appended), "
-            "refused = (SELECT count(*) FROM refused), unchanged = (SELECT count(*) FROM unchanged) "
-            "WHERE window_id = :window"
+            "UPDATE ops.windows SET status = 'published', published_at = now(), touched = :touched, "
+            "appended = :appended, refused = :refused, unchanged = :unchanged WHERE window_id = :window"
         ),
-        {"window": window_id},
+        {
+            "window": window.window_id,
+            "touched": touched,
+            "appended": appended.entities,
+            "refused": appended.refused,
+            "unchanged": touched - appended.entities - appended.refused,
+        },
     )
     work = [names.staging_table(use_case), *([names.moments_table(use_case)] if use_case.has_events else [])]
     for table in work:
-        connection.execute(text(f"DELETE FROM {table} WHERE window_id = :window"), {"window": window_id})
+        _empty(connection, table)
+
+
+def _empty(connection: Connection, table: str) -> None:
+    """Empty a work table at once; row by row where somebody, such as a backup, holds it and would make all wait."""
+    connection.execute(
+        text(
+            f"DO $$ BEGIN LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE NOWAIT; TRUNCATE {table}; "
+            f"EXCEPTION WHEN lock_not_available THEN DELETE FROM {table}; END $$"
+        )
+    )

@@ -198,6 +198,16 @@ class Airflow:
         found = self._send("GET", "/assets/events", "list asset events", params=query)["asset_events"]
         return [_asset_event(one) for one in found]
 
+    def emit(self, asset: str, extra: Mapping[str, Any]) -> None:
+        """An event of the asset of that name, from outside: it starts what waits for the asset."""
+        query = {"name_pattern": asset, "limit": 100}
+        found = self._send("GET", "/assets", f"find the asset {asset}", params=query)["assets"]
+        known = [one["id"] for one in found if one["name"] == asset]
+        if not known:
+            raise AirflowRefused(f"emit an event of {asset}", "it knows no such asset")
+        body = {"asset_id": known[0], "extra": dict(extra)}
+        self._send("POST", "/assets/events", f"emit an event of {asset}", json=body)
+
     def _log_events(self, dag_id: str, run_id: str, task: TaskInstance) -> list[dict[str, Any]]:
         run = f"/dags/{_part(dag_id)}/dagRuns/{_part(run_id)}"
         path = f"{run}/taskInstances/{_part(task.task_id)}/logs/{max(task.try_number, 1)}"

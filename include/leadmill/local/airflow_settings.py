@@ -8,6 +8,10 @@ from leadmill.local.postgres import HOST
 from leadmill.local.state import StateFolder
 
 PARALLEL_TASKS = 4
+# The supervisor of a task often misses its end, and looks again after a heartbeat interval; until then its worker takes
+# no other task. So the interval is short, and there are more workers than tasks at a time.
+_HEARTBEAT_SECONDS = 1
+_WORKERS = 2 * PARALLEL_TASKS
 
 
 def airflow_variables(home: Path, state: StateFolder, credentials: Credentials, ports: Ports) -> dict[str, str]:
@@ -19,7 +23,8 @@ def airflow_variables(home: Path, state: StateFolder, credentials: Credentials, 
             "dags_folder": str(home / "dags"),
             "plugins_folder": str(home / "plugins"),
             "executor": "LocalExecutor",
-            "parallelism": str(PARALLEL_TASKS),
+            "parallelism": str(_WORKERS),
+            "default_pool_task_slot_count": str(PARALLEL_TASKS),
             "load_examples": "False",
             "fernet_key": credentials.airflow_fernet_key,
             "execution_api_server_url": f"{url}/execution/",
@@ -43,13 +48,18 @@ def airflow_variables(home: Path, state: StateFolder, credentials: Credentials, 
         "api_auth": {"jwt_secret": credentials.airflow_jwt_secret},
         "scheduler": {
             # Between two tasks of a chain this sleep is most of the waiting.
-            "scheduler_idle_sleep_time": "0.2",
+            "scheduler_idle_sleep_time": "0.1",
             # After a kill -9, tasks that the dead scheduler left are found again in seconds, not in five minutes.
             "orphaned_tasks_check_interval": "20",
             "task_instance_heartbeat_timeout": "60",
         },
         "triggerer": {"job_heartbeat_sec": "2", "triggerer_health_check_threshold": "12"},
-        "workers": {"execution_api_timeout": "30"},
+        "workers": {
+            "execution_api_timeout": "30",
+            "min_heartbeat_interval": str(_HEARTBEAT_SECONDS),
+            # As long without an answer as Airflow's own figures allow, 3 times 5 s.
+            "max_failed_heartbeats": str(15 // _HEARTBEAT_SECONDS),
+        },
         "dag_processor": {
             "refresh_interval": "5",
             "bundle_refresh_check_interval": "2",

@@ -8,7 +8,7 @@ from psycopg import sql
 from leadmill.errors import LeadmillError
 from leadmill.local.credentials import Credentials
 from leadmill.local.postgres import HOST, SUPERUSER
-from leadmill.names import READER_ROLE
+from leadmill.names import FOLLOW_UP_ROLE, READER_ROLE
 
 ROLES = ("leadmill", "warehouse", "leadmill_source", READER_ROLE)
 OWNERS = {
@@ -20,6 +20,8 @@ OWNERS = {
 }
 # Roles that may only read, and the one database that each may enter.
 READERS = {"leadmill_source": "warehouse", READER_ROLE: "leadmill"}
+# Nobody logs in as a group: its owner grants it to people and systems.
+GROUPS = {FOLLOW_UP_ROLE: "leadmill"}
 
 
 class DatabaseRefused(LeadmillError):
@@ -49,12 +51,15 @@ def ensure(port: int, credentials: Credentials) -> bool:
         have_roles = _names(connection, "SELECT rolname FROM pg_roles")
         have_databases = _names(connection, "SELECT datname FROM pg_database")
         # A role whose databases are not complete was perhaps interrupted before its grants: do its grants again.
-        complete = have_roles.issuperset(ROLES) and have_databases.issuperset(OWNERS)
+        complete = have_roles.issuperset((*ROLES, *GROUPS)) and have_databases.issuperset(OWNERS)
         if complete:
             return False
         for role in ROLES:
             if role not in have_roles:
                 _create_role(connection, role, asdict(credentials)[role])
+        for group in GROUPS:
+            if group not in have_roles:
+                connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(group)))
         for role in READERS:
             connection.execute(
                 sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(sql.Identifier(role))
@@ -62,6 +67,9 @@ def ensure(port: int, credentials: Credentials) -> bool:
         for database, owner in OWNERS.items():
             if database not in have_databases:
                 _create_database(connection, database, owner)
+        for group, database in GROUPS.items():
+            grant = sql.SQL("GRANT CONNECT ON DATABASE {} TO {}")
+            connection.execute(grant.format(sql.Identifier(database), sql.Identifier(group)))
     return True
 
 

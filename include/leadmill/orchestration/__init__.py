@@ -1,7 +1,8 @@
 """Airflow DAGs of a use case, one factory per DAG."""
 
 from leadmill.orchestration.etl import etl
+from leadmill.orchestration.monitor import monitor
 from leadmill.orchestration.score import score
 from leadmill.orchestration.train import train
 
-__all__ = ["etl", "score", "train"]
+__all__ = ["etl", "monitor", "score", "train"]

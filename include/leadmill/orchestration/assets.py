@@ -26,6 +26,11 @@ def model(use_case: UseCase) -> Asset:
     return Asset(names.model_asset(use_case), group=_GROUP)
 
 
+def drift(use_case: UseCase) -> Asset:
+    """Found drift: an event only when there is some."""
+    return Asset(names.drift_asset(use_case), group=_GROUP)
+
+
 def scores(use_case: UseCase) -> Asset:
     """The published scores."""
     return Asset(names.scores_asset(use_case), group=_GROUP)

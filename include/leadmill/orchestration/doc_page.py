@@ -145,9 +145,9 @@ def _fill(column: Column) -> str:
 
 
 def _rules(use_case: UseCase) -> Iterator[str]:
-    from leadmill.quality.rules import row_rules
+    from leadmill.quality.rules import all_rules
 
-    for rule in row_rules(use_case):
+    for rule in all_rules(use_case):
         if not rule.name.endswith("clean text"):
             yield f"- `{rule.column}`: {rule.says}"
     yield "- every column: at most 1000 characters, none of them a control character"

@@ -36,6 +36,7 @@ def etl(use_case: UseCase) -> DAG:
 
             with runtime.stage(use_case, "extract") as run_id:
                 found = run(use_case, run_id)
+                runtime.handled(found.read)
             if found.window is None or found.empty:
                 runtime.skip(f"An empty window: nothing new in the source. {found.describe()}")
             log.info("%s", found.describe())
@@ -49,7 +50,9 @@ def etl(use_case: UseCase) -> DAG:
             params, author = context["params"], getattr(context["dag_run"], "triggering_user_name", None) or "unknown"
             with runtime.stage(use_case, "check_raw") as run_id:
                 release = Release(author, params["reason"] or "") if params["release_window"] else None
-                log.info("%s", run(use_case, window, run_id, release).describe())
+                checked = run(use_case, window, run_id, release)
+                runtime.handled(checked.accepted + checked.rejected)
+                log.info("%s", checked.describe())
             return window
 
         @task(task_display_name="Impute and encode")
@@ -57,7 +60,9 @@ def etl(use_case: UseCase) -> DAG:
             from leadmill.prepare.prepare import impute_encode as run
 
             with runtime.stage(use_case, "impute_encode"):
-                log.info("%s", run(use_case, window).describe())
+                prepared = run(use_case, window)
+                runtime.handled(prepared.rows)
+                log.info("%s", prepared.describe())
             return window
 
         @task(task_display_name="Check the features")
@@ -65,7 +70,9 @@ def etl(use_case: UseCase) -> DAG:
             from leadmill.quality.check import check_features as run
 
             with runtime.stage(use_case, "check_features") as run_id:
-                log.info("%s", run(use_case, window, run_id).describe())
+                checked = run(use_case, window, run_id)
+                runtime.handled(checked.accepted + checked.rejected)
+                log.info("%s", checked.describe())
             return window
 
         @task(task_display_name="Publish the features")
@@ -74,6 +81,7 @@ def etl(use_case: UseCase) -> DAG:
 
             with runtime.stage(use_case, "publish"):
                 published = run(use_case, window)
+                runtime.handled(published.touched)
             log.info("%s", published.describe())
             return published.table
 
@@ -87,6 +95,7 @@ def etl(use_case: UseCase) -> DAG:
 
             with runtime.stage(use_case, "materialize"):
                 done = run(use_case)
+                runtime.handled(done.entities if done else 0)
             if done is None:
                 runtime.skip("The online store holds the newest features already.")
             return f"{done.entities:,} entities through {done.end.isoformat()}"

@@ -31,6 +31,7 @@ def score(use_case: UseCase) -> DAG:
 
             with runtime.stage(use_case, "plan") as run_id:
                 chunks = run(use_case, run_id)
+                runtime.handled(sum(chunk.rows for chunk in chunks))
             return [asdict(chunk) for chunk in chunks]
 
         @task(task_id="score", task_display_name="Score a chunk")
@@ -38,7 +39,8 @@ def score(use_case: UseCase) -> DAG:
             from leadmill.scoring.batch import Chunk, score_chunk as run
 
             with runtime.stage(use_case, f"score_chunk_{chunk['number']}") as run_id:
-                return run(use_case, run_id, Chunk(**chunk))
+                runtime.handled(rows := run(use_case, run_id, Chunk(**chunk)))
+                return rows
 
         @task(task_display_name="Publish the scores", outlets=[assets.scores(use_case)])
         def publish(counts: list[int]) -> str:
@@ -48,6 +50,7 @@ def score(use_case: UseCase) -> DAG:
             with runtime.stage(use_case, "publish_scores") as run_id:
                 try:
                     summary = run(use_case, run_id, sum(counts))
+                    runtime.handled(summary.published)
                 except ScoresOutdated as error:
                     runtime.skip(str(error))
             log.info("%s", summary)

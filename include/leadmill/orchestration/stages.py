@@ -64,7 +64,11 @@ def train(use_case: UseCase, run_id: str) -> str:
     fit(use_case, mlflow_run)
     evaluate(use_case, mlflow_run)
     verdict = gate(use_case, mlflow_run, run_id)
-    return str(promote(use_case, mlflow_run, run_id)) if verdict.passed else f"refused: {'; '.join(verdict.reasons)}"
+    if not verdict.passed:
+        return f"refused: {'; '.join(verdict.reasons)}"
+    if use_case.gate.mode == "never":
+        return f"held: ./leadmill model choose {use_case.name} {verdict.version} makes it champion"
+    return str(promote(use_case, mlflow_run, run_id))
 
 
 def score(use_case: UseCase, run_id: str) -> str:
@@ -76,6 +80,21 @@ def score(use_case: UseCase, run_id: str) -> str:
     return str(publish_scores(use_case, run_id, rows))
 
 
+def monitor(use_case: UseCase, run_id: str) -> str:
+    """Look for drift, judge the matured scores, check the deadlines."""
+    from leadmill.monitoring.alerts import open_alerts
+    from leadmill.monitoring.drift import watch_drift
+    from leadmill.monitoring.follow_up import ensure_follow_up_view
+    from leadmill.monitoring.freshness import watch_freshness
+    from leadmill.monitoring.performance import watch_performance
+
+    watch_drift(use_case, run_id)
+    ensure_follow_up_view(use_case)
+    watch_performance(use_case, run_id)
+    watch_freshness(use_case, run_id)
+    return "; ".join(alert.message for alert in open_alerts(use_case)) or "no open alert"
+
+
 STAGES: dict[str, Stage] = {
     "extract": extract,
     "check_raw": check_raw,
@@ -85,6 +104,7 @@ STAGES: dict[str, Stage] = {
     "materialize": materialize,
     "train": train,
     "score": score,
+    "monitor": monitor,
 }
 
 

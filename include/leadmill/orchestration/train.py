@@ -1,10 +1,11 @@
 """The training DAG: labelled features to a judged challenger, and to a champion if it deserves it."""
 
 import logging
+from typing import Any
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, dag, get_current_context, task
 
-from leadmill.orchestration import assets, runtime
+from leadmill.orchestration import approval, assets, runtime
 from leadmill.orchestration.links import with_link
 from leadmill.spec import UseCase
 
@@ -15,7 +16,8 @@ def train(use_case: UseCase) -> DAG:
     """Fit every candidate on point-in-time features, judge the best on the newest rows, promote it if it passes.
 
     Runs on Sundays at 00:00 UTC and by hand. Each verdict, with its figures, is a row in `ops.promotions`; a refused
-    challenger changes nothing.
+    challenger changes nothing. The spec's `gate.mode` says who promotes what passes: the run itself (auto), a person
+    who is asked in it (ask), or nobody before `./leadmill model choose` (never).
     """
 
     @dag(
@@ -54,21 +56,33 @@ def train(use_case: UseCase) -> DAG:
 
             with runtime.stage(use_case, "gate") as run_id:
                 verdict = run(use_case, mlflow_run, run_id)
-            word = "passed" if verdict.passed else "refused"
-            log.info("Version %s (%s) %s: %s", verdict.version, verdict.candidate, word, "; ".join(verdict.reasons))
+            log.info("Version %s (%s): %s", verdict.version, verdict.candidate, "; ".join(verdict.reasons))
             if not verdict.passed:
                 runtime.skip(f"Refused: {'; '.join(verdict.reasons)}. The champion stays.")
+            if use_case.gate.mode == "never":
+                runtime.skip(f"Held: ./leadmill model choose {use_case.name} {verdict.version} makes it champion.")
+            get_current_context()["ti"].xcom_push("comparison", verdict.comparison())
             return mlflow_run
 
         @task(task_display_name="Promote to champion", outlets=[assets.model(use_case)])
-        def promote(mlflow_run: str) -> str:
-            from leadmill.registry.promote import promote as run
+        def promote(mlflow_run: str, answer: dict[str, Any] | None = None) -> str:
+            from leadmill.registry.promote import promote as run, reject
 
             with runtime.stage(use_case, "promote") as run_id:
-                return str(run(use_case, mlflow_run, run_id))
+                said = answer and approval.answered(answer)
+                if said and not said.approved:
+                    reject(use_case, mlflow_run, said.who or run_id, said.words)
+                    runtime.skip(f"{said.words}. The champion stays.")
+                return str(run(use_case, mlflow_run, run_id, said.words if said else None))
 
         kind = ("MLflow run", "training", use_case)
         judged = with_link(evaluate(with_link(fit(with_link(training_set(), *kind)), *kind)), *kind)
-        with_link(promote(with_link(gate(judged), *kind)), *kind)
+        passed = with_link(gate(judged), *kind)
+        if use_case.gate.mode == "ask":
+            asked = approval.ask(use_case)
+            passed >> asked
+            with_link(promote(passed, asked.output), *kind)  # type: ignore[arg-type]
+        else:
+            with_link(promote(passed), *kind)
 
     return build()

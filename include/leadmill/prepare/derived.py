@@ -4,18 +4,19 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from leadmill import names
+from leadmill.prepare.content import with_content_hash
 from leadmill.prepare.features_query import read_features
 from leadmill.spec import UseCase
 from leadmill.storage.frames import read_frame
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
 # Every moment meets all facts of its entity known by then: that product is kept small.
 _MOMENTS_AT_ONCE = 100_000
 
 
-def derived_rows(use_case: UseCase, window_id: int) -> "Iterator[pd.DataFrame]":
+def derived_rows(use_case: UseCase, window_id: int) -> "Iterator[pa.Table]":
     """Typed rows of the window's moments, by event_timestamp and key; a moment without features is left out.
 
     Columns: row_no, the key, event_timestamp, first_recorded_at (timestamptz), donor, content_hash and the features,
@@ -29,7 +30,8 @@ def derived_rows(use_case: UseCase, window_id: int) -> "Iterator[pd.DataFrame]":
         for beginning, after in zip(beginnings, afters, strict=True)
     ]
     ordered = f"SELECT * FROM derived_rows ORDER BY event_timestamp, {use_case.entity.key}"
-    return read_features(use_case, ordered, filling)
+    for rows in read_features(use_case, ordered, filling):
+        yield with_content_hash(rows, [column.name for column in use_case.feature_columns])
 
 
 def _numbers(use_case: UseCase, window_id: int) -> tuple[int, int]:
@@ -51,7 +53,6 @@ def _statement(use_case: UseCase, window_id: int, after: int) -> str:
     key = use_case.entity.key
     facts = ", ".join(f"f.{column.name}" for column in use_case.raw_columns)
     wanted = ", ".join(f"{column.name}::{column.sql_type} AS {column.name}" for column in use_case.feature_columns)
-    hashed = ", ".join(f"{column.name}::{column.sql_type}" for column in use_case.feature_columns)
     return (
         "WITH moment AS (SELECT * "
         f"FROM {names.moments_table(use_case)} WHERE window_id = {window_id:d} "
@@ -60,8 +61,7 @@ def _statement(use_case: UseCase, window_id: int, after: int) -> str:
         f"JOIN {names.facts_table(use_case)} AS f ON f.{key} = m.{key} AND f.recorded_at <= m.as_of), "
         f"derived AS ({use_case.sql('features').strip().rstrip(';')}\n) "
         f"SELECT m.row_no, m.{key}, m.as_of AS event_timestamp, m.first_recorded_at, "
-        f"m.donor AND {_in_range(use_case)} AS donor, "
-        f"encode(sha256(convert_to(ROW({hashed})::text, 'UTF8')), 'hex') AS content_hash, {wanted} "
+        f"m.donor AND {_in_range(use_case)} AS donor, {wanted} "
         f"FROM moment AS m JOIN derived USING ({key}, as_of)"
     )
 

@@ -8,18 +8,23 @@ from leadmill.spec import UseCase
 from leadmill.storage.frames import read_batches
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
 # A batch is filled and copied before the next is read.
 _ROWS = 50_000
 
 
-def read_features(use_case: UseCase, statement: str, before: Iterable[str] = ()) -> "Iterator[pd.DataFrame]":
+def read_features(
+    use_case: UseCase,
+    statement: str,
+    before: Iterable[str] = (),
+    given: "tuple[str, Iterable[pa.Table]] | None" = None,
+) -> "Iterator[pa.Table]":
     """Rows of ``statement``, as ``read_batches`` gives them. Raises FeaturesFailed where Postgres refuses it."""
     from adbc_driver_manager import DataError, ProgrammingError
 
     try:
-        yield from read_batches(statement, _ROWS, before)
+        yield from read_batches(statement, _ROWS, before, given)
     except (ProgrammingError, DataError) as error:
         # The driver repeats the whole query after the first line.
         detail = str(error).splitlines()[0].rpartition("ERROR:")[2].strip()

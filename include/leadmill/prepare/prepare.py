@@ -13,17 +13,17 @@ from leadmill.faults import kill_point
 from leadmill.prepare.derived import derived_rows
 from leadmill.prepare.donors import donors_before, donors_counted, stored_imputers
 from leadmill.prepare.facts import store_facts
-from leadmill.prepare.features_query import read_features
 from leadmill.prepare.imputer import Imputer, dump
 from leadmill.prepare.moments import store_moments
 from leadmill.prepare.slices import SliceFiller
-from leadmill.prepare.typed import typed_rows_sql
+from leadmill.prepare.typed import snapshot_rows
 from leadmill.spec import UseCase
 from leadmill.storage.database import copy_connection, use_case_lock
-from leadmill.storage.frames import copy_frame
+from leadmill.storage.frames import copy_frames
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def impute_encode(use_case: UseCase, address: str) -> Prepared:
         return stage(use_case, window, _rows(use_case, window), None if use_case.has_events else accepted)
 
 
-def stage(use_case: UseCase, window: Window, batches: "Iterable[pd.DataFrame]", expected: int | None) -> Prepared:
+def stage(use_case: UseCase, window: Window, batches: "Iterable[pa.Table]", expected: int | None) -> Prepared:
     """Fill the typed rows and stage them, batch by batch.
 
     ``expected`` is how many rows the window must come to, None where it is as many as ``batches`` hold.
@@ -75,16 +75,21 @@ def stage(use_case: UseCase, window: Window, batches: "Iterable[pd.DataFrame]", 
     flags = {column.name: column.flag for column in use_case.feature_columns if column.has_flag}
     filled: Counter[str] = Counter()
     versions: Counter[int] = Counter()
+
+    def parts() -> "Iterator[pd.DataFrame]":
+        for part in filler.fill(_frames(batches)):
+            filled.update({name: int(part[flag].sum()) for name, flag in flags.items()})
+            versions.update({int(part["imputer_version"].iloc[0]): len(part)})
+            yield part.assign(window_id=window.window_id)
+
     with copy_connection() as connection:
         connection.execute(
             f"DELETE FROM {names.staging_table(use_case)} WHERE window_id = %s".encode(), [window.window_id]
         )
-        for part in filler.fill(batches):
-            copy_frame(connection, names.staging_table(use_case), part.assign(window_id=window.window_id))
-            filled.update({name: int(part[flag].sum()) for name, flag in flags.items()})
-            versions.update({int(part["imputer_version"].iloc[0]): len(part)})
+        copy_frames(connection, names.staging_table(use_case), parts())
         # The second check and publication come at once, before Postgres has looked at the new rows by itself.
-        connection.execute(f"ANALYZE {names.staging_table(use_case)}".encode())
+        looked_at = f"window_id, row_no, {use_case.entity.key}, event_timestamp, content_hash"
+        connection.execute(f"ANALYZE {names.staging_table(use_case)} ({looked_at})".encode())
         _store_imputers(connection, use_case, window.window_id, filler.fitted)
         connection.execute(
             b"UPDATE ops.windows SET prepared = %(prepared)s, donors = %(donors)s, waiting = %(waiting)s "
@@ -101,10 +106,17 @@ def stage(use_case: UseCase, window: Window, batches: "Iterable[pd.DataFrame]", 
     return Prepared(versions.total(), cells, dict(sorted(versions.items())))
 
 
-def _rows(use_case: UseCase, window: Window) -> "Iterator[pd.DataFrame]":
-    if use_case.has_events:
-        return derived_rows(use_case, window.window_id)
-    return read_features(use_case, typed_rows_sql(use_case, window.window_id))
+def _frames(batches: "Iterable[pa.Table]") -> "Iterator[pd.DataFrame]":
+    import pandas as pd
+    import pyarrow as pa
+
+    # The label stays a whole number beside its gaps.
+    for rows in batches:
+        yield rows.to_pandas(types_mapper={pa.int16(): pd.Int16Dtype()}.get)
+
+
+def _rows(use_case: UseCase, window: Window) -> "Iterator[pa.Table]":
+    return (derived_rows if use_case.has_events else snapshot_rows)(use_case, window.window_id)
 
 
 def _store_imputers(connection: psycopg.Connection, use_case: UseCase, window_id: int, fitted: list[Imputer]) -> None:

@@ -10,19 +10,12 @@ from leadmill import names
 from leadmill.errors import SHOWN_EXAMPLES, LeadmillError, WindowBlocked, examples
 from leadmill.extract.windows import Window, accepted_rows, block, find_window, prepared_rows
 from leadmill.faults import kill_point
-from leadmill.quality.checkpoint import Batch, Report, run_suite
-from leadmill.quality.rules import Rule, row_rules
-from leadmill.quality.suites import (
-    batch_query,
-    broken_suite,
-    feature_rules,
-    features_suite,
-    judged_query,
-    raw_suite,
-)
+from leadmill.quality.quarantine import set_aside_features, set_aside_raw
+from leadmill.quality.rules import Rule, all_rules
+from leadmill.quality.suites import Batch, broken_batch, feature_rules, features_batch, raw_batch
+from leadmill.quality.validate import Report, validate
 from leadmill.spec import UseCase
-from leadmill.storage.database import engine, use_case_lock
-from leadmill.storage.literals import literal
+from leadmill.storage.database import copy_connection, engine, use_case_lock
 
 
 @dataclass(frozen=True)
@@ -70,18 +63,18 @@ def check_raw(use_case: UseCase, address: str, run_id: str, release: Release | N
         window = find_window(use_case, address)
         if window.status == "published":
             return _judged_before(window)
-        total = _rows_in(names.raw_table(use_case), window)
-        report = _validate(use_case, window, "raw", run_id, raw_suite(use_case, total))
-        with engine().begin() as connection:
-            broken = _quarantine(connection, use_case, window, "raw", _broken(report, row_rules(use_case)))
-            rejected = _set_aside(connection, use_case, window, "raw")
+        with copy_connection() as connection:
+            found = set_aside_raw(connection, use_case, window)
             kill_point("check_raw.quarantined")
             connection.execute(
-                text("UPDATE ops.windows SET accepted = :accepted, rejected = :rejected WHERE window_id = :window"),
-                {"accepted": total - rejected, "rejected": rejected, "window": window.window_id},
+                b"UPDATE ops.windows SET accepted = %s, rejected = %s WHERE window_id = %s",
+                [found.judged - found.rejected, found.rejected, window.window_id],
             )
-        _agree(report, broken)
-        checked = Checked(total - rejected, rejected, broken, _rows(use_case, window, "raw"), report.document)
+        report = _validate(use_case, window, "raw", run_id, raw_batch(use_case, window.window_id))
+        document = _details(use_case, window, "raw", all_rules(use_case), report)
+        _agree(report, found.broken)
+        rows = _rows(use_case, window, "raw")
+        checked = Checked(found.judged - found.rejected, found.rejected, found.broken, rows, document)
         _stop_or_release(use_case, window, checked, release)
     return checked
 
@@ -92,15 +85,16 @@ def check_features(use_case: UseCase, address: str, run_id: str) -> Checked:
         window = find_window(use_case, address)
         if window.status == "published":
             return _judged_before(window)
-        prepared = prepared_rows(window)
-        staged = _rows_in(names.staging_table(use_case), window)
-        report = _validate(use_case, window, "features", run_id, features_suite(use_case, prepared, staged))
-        rules = feature_rules(use_case)
+        prepared, rules = prepared_rows(window), feature_rules(use_case)
+        batch = features_batch(use_case, window.window_id, prepared, _rows_in(names.staging_table(use_case), window))
+        report = _validate(use_case, window, "features", run_id, batch)
+        failed = {finding.rule for finding in report.broken}
         with engine().begin() as connection:
-            broken = _quarantine(connection, use_case, window, "features", _broken(report, rules))
+            broken = set_aside_features(connection, use_case, window, [rule for rule in rules if rule.name in failed])
             refused = _set_aside(connection, use_case, window, "features")
+        document = _details(use_case, window, "features", rules, report)
         _agree(report, broken)
-        checked = Checked(prepared - refused, refused, broken, _rows(use_case, window, "features"), report.document)
+        checked = Checked(prepared - refused, refused, broken, _rows(use_case, window, "features"), document)
         row_names = {rule.name for rule in rules}
         reasons = [f.rule for f in report.broken if f.rule not in row_names]
         if refused > _bearable(use_case, prepared):
@@ -124,16 +118,9 @@ def _judged_before(window: Window) -> Checked:
     return Checked(accepted_rows(window), window.rejected or 0, {}, (), "")
 
 
-def _validate(use_case: UseCase, window: Window, suite: str, run_id: str, expectations: list) -> Report:  # type: ignore[type-arg]
-    name = f"window-{window.window_id}-attempt-{window.attempts}-{suite}"
-    number = window.window_id
-    report = run_suite(
-        use_case,
-        suite,
-        name,
-        Batch(judged_query(use_case, suite, number), expectations),
-        lambda broken: Batch(batch_query(use_case, suite, number), broken_suite(use_case, suite, broken)),
-    )
+def _validate(use_case: UseCase, window: Window, suite: str, run_id: str, batch: Batch) -> Report:
+    """Great Expectations' verdict, kept in ``ops.validations``."""
+    report = validate(use_case, suite, _batch_name(window, suite), batch)
     values = [
         {
             "use_case": use_case.name,
@@ -167,42 +154,34 @@ def _validate(use_case: UseCase, window: Window, suite: str, run_id: str, expect
     return report
 
 
-def _quarantine(
-    connection: Connection, use_case: UseCase, window: Window, suite: str, rules: Sequence[Rule]
-) -> dict[str, int]:
-    """Set aside, in one statement, every row that breaks one of these rules; rows per rule."""
-    raw, rejected = names.raw_table(use_case), names.rejected_table(use_case)
-    judged = raw if suite == "raw" else names.staging_table(use_case)
-    # A snapshot's prepared row is shown as its raw row; one of an event source comes from many facts.
-    of_events = suite == "features" and use_case.has_events
-    shown, recorded = (judged, "event_timestamp") if of_events else (raw, "recorded_at")
-    key = f"left(r.{use_case.entity.key}::text, 200)"
-    broken = ", ".join(f"CASE WHEN NOT ({rule.predicate}) THEN {literal(rule.name)} END" for rule in rules)
-    values = {"window": window.window_id, "suite": suite}
-    connection.execute(text(f"DELETE FROM {rejected} WHERE window_id = :window AND suite = :suite"), values)
-    if not rules:
-        return {}
-    connection.execute(
-        text(
-            "WITH judged AS MATERIALIZED ("
-            f" SELECT row_no, array_remove(ARRAY[{broken}], NULL) AS rules"
-            f" FROM {judged} AS batch WHERE window_id = :window) "
-            f"INSERT INTO {rejected} (window_id, row_no, suite, recorded_at, key, rules, row) "
-            f"SELECT :window, row_no, :suite, r.{recorded}, {key}, rules, to_jsonb(r) "
-            f"FROM judged JOIN {shown} AS r USING (row_no) WHERE r.window_id = :window AND cardinality(rules) > 0"
-        ),
-        values,
-    )
-    # Whoever reads the accepted rows leaves these out: without figures Postgres does so pair by pair.
-    connection.execute(text(f"ANALYZE {rejected}"))
-    found = connection.execute(
-        text(
-            f"SELECT rule, count(*) AS rows FROM {rejected}, unnest(rules) AS rule "
-            "WHERE window_id = :window AND suite = :suite GROUP BY rule"
-        ),
-        values,
-    )
-    return {row.rule: row.rows for row in found}
+def _details(use_case: UseCase, window: Window, suite: str, rules: Sequence[Rule], report: Report) -> str:
+    """Show the rows of the broken rules on a page of their own, and name it; the report's page where none is broken."""
+    broken = [finding.rule for finding in report.broken if finding.column]
+    if not broken:
+        return report.document
+    batch = broken_batch(use_case, suite, window.window_id, rules, broken)
+    shown = validate(use_case, f"{suite}-broken", f"{_batch_name(window, suite)}-broken", batch)
+    values = {"window": window.window_id, "attempt": window.attempts, "suite": suite, "document": shown.document}
+    with engine().begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE ops.validations SET document = :document "
+                "WHERE window_id = :window AND attempt = :attempt AND suite = :suite"
+            ),
+            values,
+        )
+        connection.execute(
+            text(
+                "UPDATE ops.validations SET examples = :examples WHERE window_id = :window AND attempt = :attempt "
+                "AND suite = :suite AND rule = :rule"
+            ),
+            [{**values, "rule": found.rule, "examples": json.dumps(found.examples)} for found in shown.findings],
+        )
+    return shown.document
+
+
+def _batch_name(window: Window, suite: str) -> str:
+    return f"window-{window.window_id}-attempt-{window.attempts}-{suite}"
 
 
 def _rows(use_case: UseCase, window: Window, suite: str) -> tuple[str, ...]:
@@ -225,12 +204,6 @@ def _set_aside(connection: Connection, use_case: UseCase, window: Window, suite:
     )
     rows: int = counted.scalar_one()
     return rows
-
-
-def _broken(report: Report, rules: Sequence[Rule]) -> list[Rule]:
-    """The row rules that Great Expectations found broken; no row breaks another one."""
-    found = {finding.rule for finding in report.broken}
-    return [rule for rule in rules if rule.name in found]
 
 
 def _agree(report: Report, broken: dict[str, int]) -> None:

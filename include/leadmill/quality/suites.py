@@ -1,30 +1,47 @@
 """Both Great Expectations suites of a use case, built from its rules."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from leadmill import names
 from leadmill.columns import Column
 from leadmill.quality.gx import great_expectations
-from leadmill.quality.rules import Rule, row_rules
+from leadmill.quality.rules import Rule, all_rules
 from leadmill.spec import UseCase
 from leadmill.storage.literals import literal
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
-# GX puts the batch in as "(query) AS subselect" or as a table's name; rules call it "batch" in either case.
+# GX puts the batch in as "(query) AS subselect".
 _BATCH = "(SELECT * FROM {batch}) AS batch"
+_ROWS = "rows of the window"
 
 
-def feature_rules(use_case: UseCase) -> tuple[Rule, ...]:
+@dataclass(frozen=True)
+class FeatureRule(Rule):
+    """``predicate`` is SQL: true for a prepared row that keeps the rule, never null."""
+
+    predicate: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A query against Postgres and what is expected of it; each expectation's ``meta`` has its rule and column."""
+
+    query: str
+    expectations: "list[Expectation]"
+
+
+def feature_rules(use_case: UseCase) -> tuple[FeatureRule, ...]:
     """Rules of the prepared rows: every column filled, in range, of the vocabulary."""
     found = []
     for column in use_case.feature_columns:
         says, predicate = _prepared_rule(column)
         if column.has_flag:
             predicate += f" AND {column.flag} IS NOT NULL"
-        found.append(Rule(f"{column.name}: prepared", column.name, f"filled {says}".strip(), f"({predicate})"))
+        found.append(FeatureRule(f"{column.name}: prepared", column.name, f"filled {says}".strip(), f"({predicate})"))
     return tuple(found)
 
 
@@ -43,47 +60,54 @@ def _prepared_rule(column: Column) -> tuple[str, str]:
     return ("and in range" if bounds else ""), " AND ".join([filled, *bounds])
 
 
-def raw_suite(use_case: UseCase, rows: int) -> "list[Expectation]":
-    """Expectations of one raw window: there are rows, where time alone changes nothing, and none breaks a rule."""
-    gxe = great_expectations().expectations
-    least = 0 if use_case.has_events else 1
-    some = gxe.ExpectTableRowCountToBeBetween(min_value=least, meta={"rule": "window: has rows"})
-    return [some, *_nobody_breaks(row_rules(use_case), rows)]
+def raw_batch(use_case: UseCase, window_id: int) -> Batch:
+    """Of one raw window: there are rows, where time alone changes nothing, and none was set aside for any rule.
 
-
-def features_suite(use_case: UseCase, prepared: int, rows: int) -> "list[Expectation]":
-    """Expectations of the prepared window: no prepared row is missing and none of its ``rows`` breaks a rule."""
-    gxe = great_expectations().expectations
-    counted = gxe.ExpectTableRowCountToEqual(value=prepared, meta={"rule": "window: every row prepared"})
-    return [counted, *_nobody_breaks(feature_rules(use_case), rows)]
-
-
-def judged_query(use_case: UseCase, suite: str, window_id: int) -> str:
-    """One row per row of the window, one column per rule: 1 where the row breaks it.
-
-    Great Expectations adds all of them up in one statement, each once, so Postgres may share the rows out to workers.
+    The batch is one row: how many raw rows there are and, by rule, how many are in quarantine.
     """
-    broken = ", ".join(
-        f'(NOT ({rule.predicate}))::int AS "{names.safe_name(rule.name)}"' for rule in _rules(use_case, suite)
+    gxe = great_expectations().expectations
+    rules = all_rules(use_case)
+    counts = ", ".join(
+        f'(count(*) FILTER (WHERE {literal(rule.name)} = ANY(rules)))::int AS "{names.safe_name(rule.name)}"'
+        for rule in rules
     )
-    return f"SELECT {broken} FROM {_table(use_case, suite)} AS batch WHERE window_id = {window_id:d}"
+    rows = f"(SELECT count(*) FROM {names.raw_table(use_case)} WHERE window_id = {window_id:d})::int"
+    query = f'SELECT {rows} AS "{_ROWS}", {counts} FROM ({_set_aside(use_case, "raw", window_id)}) AS rejected'
+    least = 0 if use_case.has_events else 1
+    some = gxe.ExpectColumnSumToBeBetween(column=_ROWS, min_value=least, meta={"rule": "window: has rows"})
+    return Batch(query, [some, *_nobody_breaks(rules)])
 
 
-def broken_suite(use_case: UseCase, suite: str, broken: Collection[str]) -> "list[Expectation]":
-    """Expectations that count and show the rows which break these rules; for the batch of :func:`batch_query`."""
-    return [_expectation(rule) for rule in _rules(use_case, suite) if rule.name in broken]
+def features_batch(use_case: UseCase, window_id: int, prepared: int, rows: int) -> Batch:
+    """Of the prepared window: no prepared row is missing and none of its ``rows`` breaks a rule.
+
+    The batch is one row per row of the window, one column per rule: 1 where the row breaks it. Great Expectations adds
+    all of them up in one statement, each once, so Postgres may share the rows out to workers.
+    """
+    gxe = great_expectations().expectations
+    rules = feature_rules(use_case)
+    broken = ", ".join(f'(NOT ({rule.predicate}))::int AS "{names.safe_name(rule.name)}"' for rule in rules)
+    counted = gxe.ExpectTableRowCountToEqual(value=prepared, meta={"rule": "window: every row prepared"})
+    query = f"SELECT {broken} FROM {names.staging_table(use_case)} AS batch WHERE window_id = {window_id:d}"
+    # Without rows there is nothing to add up.
+    return Batch(query, [counted, *(_nobody_breaks(rules) if rows else ())])
 
 
-def _rules(use_case: UseCase, suite: str) -> tuple[Rule, ...]:
-    return row_rules(use_case) if suite == "raw" else feature_rules(use_case)
+def broken_batch(
+    use_case: UseCase, suite: str, window_id: int, rules: Iterable[Rule], broken: Collection[str]
+) -> Batch:
+    """The quarantined rows of the window, with expectations that count and show those which break these rules."""
+    found = [_expectation(rule) for rule in rules if rule.name in broken]
+    return Batch(_set_aside(use_case, suite, window_id), found)
 
 
-def _table(use_case: UseCase, suite: str) -> str:
-    return names.raw_table(use_case) if suite == "raw" else names.staging_table(use_case)
+def _set_aside(use_case: UseCase, suite: str, window_id: int) -> str:
+    rejected = names.rejected_table(use_case)
+    return f"SELECT * FROM {rejected} WHERE window_id = {window_id:d} AND suite = {literal(suite)}"
 
 
-def _nobody_breaks(rules: Sequence[Rule], rows: int) -> "list[Expectation]":
-    """That the column of each rule adds up to 0; without rows there is nothing to add up."""
+def _nobody_breaks(rules: Iterable[Rule]) -> "list[Expectation]":
+    """That the column of each rule adds up to 0."""
     gxe = great_expectations().expectations
     return [
         gxe.ExpectColumnSumToBeBetween(
@@ -93,22 +117,19 @@ def _nobody_breaks(rules: Sequence[Rule], rows: int) -> "list[Expectation]":
             description=f"{rule.column}: {rule.says}",
             meta={"rule": rule.name, "column": rule.column},
         )
-        for rule in (rules if rows else ())
+        for rule in rules
     ]
 
 
 def _expectation(rule: Rule) -> "Expectation":
     gxe = great_expectations().expectations
-    predicate = rule.predicate.replace("{", "{{").replace("}", "}}")
-    query = f"SELECT row_no, left({rule.column}::text, 80) AS value FROM {_BATCH} WHERE NOT ({predicate})"
+    named = literal(rule.name).replace("{", "{{").replace("}", "}}")
+    query = (
+        f'SELECT row_no, left("row" ->> {literal(rule.column)}, 80) AS value FROM {_BATCH} WHERE {named} = ANY(rules)'
+    )
     expectation: Expectation = gxe.UnexpectedRowsExpectation(
         unexpected_rows_query=query,
         description=f"{rule.column}: {rule.says}",
         meta={"rule": rule.name, "column": rule.column},
     )
     return expectation
-
-
-def batch_query(use_case: UseCase, suite: str, window_id: int) -> str:
-    """The rows that a suite looks at."""
-    return f"SELECT * FROM {_table(use_case, suite)} WHERE window_id = {window_id:d}"

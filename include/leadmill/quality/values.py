@@ -1,129 +1,137 @@
-"""SQL of a raw text value: what counts as missing, and how text becomes a number, a truth or a level.
+"""Raw text to values: what counts as missing, and how text becomes a number, a truth, a level or a moment.
 
-Both the row rules and the typed rows are built from these, so they cannot disagree. The text goes through
-SQLAlchemy's ``text()``, in Great Expectations as well as here; every literal comes from the spec and is quoted.
+Every function takes Arrow arrays of text and gives an array of the same length. The row rules and the typed rows are
+made from these, so they cannot disagree.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from leadmill.columns import OTHER_LEVEL, Column
-from leadmill.storage.literals import literal
+from leadmill.quality import times
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # Postgres writes up to 17 digits of a float, and zeros before them.
 NUMBER_PATTERN = r"^[+-]?([0-9]{1,15}([.][0-9]{0,30})?|[.][0-9]{1,30})([eE][+-]?[0-9]{1,2})?$"
 WHOLE_PATTERN = r"^[+-]?[0-9]{1,15}([.]0{0,15})?$"
 TRUE_WORDS = ("yes", "true", "t", "y", "1", "1.0")
 FALSE_WORDS = ("no", "false", "f", "n", "0", "0.0")
-LOCAL_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?)?$"
-ZONED_PATTERN = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)? ?"
-    r"(Z|[+-][0-9]{2}(:?[0-9]{2}(:?[0-9]{2})?)?)$"
-)
 MAX_LENGTH = 1000
-# By how much clocks are put back and forward somewhere in the world.
-_SHIFTS = ("30 minutes", "1 hour", "2 hours")
+# Control characters, and the sign under which the demo loader keeps a NUL byte.
+_UNCLEAN = r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f\x{2400}]"
+_TRUTHS = dict.fromkeys(TRUE_WORDS, True) | dict.fromkeys(FALSE_WORDS, False)
 
 
-def given(column: Column) -> str:
-    """The value, trimmed, or NULL where it is empty or one of the column's missing markers."""
-    return given_name(column.name, column.missing)
+def given(texts: "pa.Array", missing: Iterable[str] = ()) -> "pa.Array":
+    """The texts without spaces around them, null where empty or a missing marker, in any case of letters."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    trimmed = pc.utf8_trim(texts, " ")
+    markers = pa.array(sorted({"", *(marker.lower() for marker in missing)}), pa.string())
+    return _where(pc.invert(pc.is_in(pc.utf8_lower(trimmed), markers)), trimmed)
 
 
-def given_name(name: str, missing: tuple[str, ...] = ()) -> str:
-    """As :func:`given`, for a column of that name; markers count in any case of letters."""
-    trimmed = f"btrim({name})"
-    if not any(missing):
-        return f"NULLIF({trimmed}, '')"
-    markers = sorted({"", *(marker.lower() for marker in missing)})
-    return _mapped(f"lower({trimmed})", dict.fromkeys(markers, "NULL"), trimmed)
+def key(kind: str, texts: "pa.Array") -> "pa.Array":
+    """Well-formed keys of a key type as they are stored."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if kind == "uuid":
+        return pc.ascii_lower(texts)
+    return pc.cast(texts, pa.int64()) if kind == "int" else texts
 
 
-def canonical(column: Column) -> str:
-    """The slug of the value as :func:`leadmill.columns.slug` makes it, or NULL.
+def clean(texts: "pa.Array") -> "pa.Array":
+    """Whether each is at most MAX_LENGTH characters, none of them a control character; null for null."""
+    import pyarrow.compute as pc
+
+    short = pc.less_equal(pc.utf8_length(texts), MAX_LENGTH)
+    return pc.and_(short, pc.invert(pc.match_substring_regex(texts, _UNCLEAN)))
+
+
+def canonical(values: "pa.Array") -> "pa.Array":
+    """The slug of each as :func:`leadmill.columns.slug` makes it, or null.
 
     A value of another script than Latin, of which no slug is left, is the level 'other'; mere signs are missing.
     """
-    value = given(column)
-    slugged = f"NULLIF(btrim(regexp_replace(lower({value}), '[^a-z0-9]+', '_', 'g'), '_'), '')"
-    foreign = f"CASE WHEN {value} ~ {literal('[[:alpha:]]')} THEN {literal(OTHER_LEVEL)} END"
-    return f"coalesce({slugged}, {foreign})"
+    import pyarrow.compute as pc
+
+    slugged = pc.utf8_trim(pc.replace_substring_regex(pc.utf8_lower(values), "[^a-z0-9]+", "_"), "_")
+    foreign = pc.and_(pc.equal(slugged, ""), pc.match_substring_regex(values, r"\p{L}"))
+    return pc.if_else(foreign, OTHER_LEVEL, _where(pc.not_equal(slugged, ""), slugged))
 
 
-def number(column: Column) -> str:
-    """The value as a number, or NULL where it is missing or none."""
+def number(column: Column, values: "pa.Array") -> "pa.Array":
+    """Each as a float64, null where it is missing or none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     pattern = WHOLE_PATTERN if column.type == "int" else NUMBER_PATTERN
-    value = given(column)
-    return f"CASE WHEN {value} ~ {literal(pattern)} THEN ({value})::float8 END"
+    numbers = _where(pc.match_substring_regex(values, pattern), values)
+    # Arrow reads no plus sign.
+    return pc.cast(pc.utf8_ltrim(numbers, "+"), pa.float64())
 
 
-def truth(column: Column) -> str:
-    """The value as a boolean, or NULL."""
-    return truth_name(column.name, column.missing)
+def truth(values: "pa.Array") -> "pa.Array":
+    """Each as a boolean, or null."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return _mapped(pc.utf8_lower(values), _TRUTHS, pa.bool_())
 
 
-def truth_name(name: str, missing: tuple[str, ...] = ()) -> str:
-    words = dict.fromkeys(TRUE_WORDS, "true") | dict.fromkeys(FALSE_WORDS, "false")
-    return _mapped(f"lower({given_name(name, missing)})", words)
-
-
-def level(column: Column) -> str:
+def level(column: Column, values: "pa.Array") -> "pa.Array":
     """The canonical level, by the declared spellings; 'other' for one that a closed vocabulary does not hold."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    slugs = canonical(values)
     if not column.levels:
-        return canonical(column)
-    spelled = {word: literal(level) for word, level in column.spellings().items()}
-    return _mapped(f"coalesce({canonical(column)}, '')", {"": "NULL"} | spelled, literal(OTHER_LEVEL))
+        return slugs
+    found = _mapped(slugs, column.spellings(), pa.string())
+    return pc.if_else(pc.is_valid(slugs), pc.coalesce(found, OTHER_LEVEL), None)
 
 
-def ordinal(column: Column) -> str:
-    """Position of an ordered level, lowest 0, or NULL."""
-    return _mapped(canonical(column), {word: str(column.ordinal(of)) for word, of in column.spellings().items()})
+def ordinal(column: Column, values: "pa.Array") -> "pa.Array":
+    """Position of an ordered level, lowest 0, or null."""
+    import pyarrow as pa
+
+    positions = {word: column.ordinal(of) for word, of in column.spellings().items()}
+    return _mapped(canonical(values), positions, pa.int64())
 
 
-def moment(column: Column) -> str:
-    """The value as a timestamptz, or NULL where it is missing or none.
+def prepared(column: Column, values: "pa.Array") -> "pa.Array":
+    """What :func:`given` gave as values of the column's type before imputation, null where missing or no such value."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    A time with an offset is taken at its word; one without is local to the column's time zone, and none without that.
-    """
-    value = given(column)
-    zoned = _if_valid(value, ZONED_PATTERN, "timestamptz", f"({value})::timestamptz")
-    local = _local(column, f"({value})::timestamp AT TIME ZONE {literal(column.timezone)}") if column.timezone else ""
-    return f"CASE {zoned} {local} END"
-
-
-def shown_once(column: Column) -> str:
-    """Whether a local time exists and exists once (not in the hour that is skipped or repeated); NULL for others."""
-    value, zone = given(column), literal(str(column.timezone))
-    local = f"({value})::timestamp"
-    instant = f"({local} AT TIME ZONE {zone})"
-    others = ", ".join(
-        f"({instant} {sign} interval '{shift}') AT TIME ZONE {zone}" for shift in _SHIFTS for sign in "+-"
-    )
-    once = f"({instant} AT TIME ZONE {zone}) = {local} AND {local} NOT IN ({others})"
-    return f"CASE {_local(column, once)} END"
-
-
-def _local(column: Column, then: str) -> str:
-    return _if_valid(given(column), LOCAL_PATTERN, "timestamp", then)
-
-
-def _if_valid(value: str, pattern: str, kind: str, then: str) -> str:
-    return f"WHEN {value} ~ {literal(pattern)} AND pg_input_is_valid({value}, '{kind}') THEN {then}"
-
-
-def prepared(column: Column) -> str:
-    """The typed value before imputation, NULL where it is missing."""
     if column.type == "timestamp":
-        return moment(column)
+        return times.moment(values, column.timezone)
     if column.type == "category":
-        return level(column)
+        return level(column, values)
     if column.type == "ordered":
-        return f"({ordinal(column)})::bigint"
+        return ordinal(column, values)
     if column.type == "bool":
-        return truth(column)
-    return f"({number(column)})::{column.sql_type}"
+        return truth(values)
+    found = number(column, values)
+    return pc.cast(found, pa.int64()) if column.type == "int" else found
 
 
-def _mapped(value: str, results: Mapping[str, str], otherwise: str = "NULL") -> str:
-    """SQL that evaluates ``value`` once, however many texts it is compared with."""
-    branches = " ".join(f"WHEN {literal(text)} THEN {result}" for text, result in results.items())
-    return f"CASE {value} {branches} ELSE {otherwise} END"
+def _mapped(values: "pa.Array", results: Mapping[str, Any], kind: "pa.DataType") -> "pa.Array":
+    """What ``results`` says of each text, null where nothing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    at = pc.index_in(values, pa.array(list(results), pa.string()))
+    return pa.array(list(results.values()), kind).take(at)
+
+
+def _where(condition: "pa.Array", values: "pa.Array") -> "pa.Array":
+    """The values, null where the condition is not true."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.if_else(condition, values, pa.scalar(None, values.type))

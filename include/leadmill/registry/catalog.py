@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from leadmill.registry import ledger, store
 from leadmill.registry.champion import champion_version
@@ -28,6 +29,18 @@ class ShownModel:
 
 
 @dataclass(frozen=True)
+class Reign:
+    """How long one version was champion (``until`` is None where it still is), and by which act of whom."""
+
+    version: str
+    since: datetime
+    until: datetime | None
+    verdict: str
+    actor: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class RunPage:
     """One MLflow run, for the eye: names sorted, artifacts as paths below the run."""
 
@@ -48,6 +61,17 @@ def list_models(use_case: UseCase) -> list[ListedModel]:
         ListedModel(row, row.version == serving, next((item for item in decided if item.version == row.version), None))
         for row in ledger.models(use_case.name)
     ]
+
+
+def reigns(use_case: UseCase) -> list[Reign]:
+    """Which version was champion when, newest first; from ``ops.promotions`` alone."""
+    found: list[Reign] = []
+    until = None
+    for one in ledger.decisions(use_case.name):
+        if one.verdict in ("promoted", "chosen", "rolled_back"):
+            found.append(Reign(one.version, one.decided_at, until, one.verdict, one.actor, one.reasons))
+            until = one.decided_at
+    return found
 
 
 def show_model(use_case: UseCase, version: str) -> ShownModel:

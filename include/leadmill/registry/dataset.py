@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from leadmill.errors import NotEnoughData
+from leadmill.learning import Gate
 from leadmill.registry import store
-from leadmill.spec import Gate, UseCase
+from leadmill.spec import UseCase
 from leadmill.training.data import LABEL, Rows, rows_of
 from leadmill.training.inputs import ModelInput, model_inputs
 from leadmill.training.split import Split, temporal_holdout

@@ -28,6 +28,18 @@ class Verdict:
     alarms: tuple[str, ...]
     figures: dict[str, Any]
 
+    def comparison(self) -> str:
+        """What was asked and found, in Markdown for the person who decides."""
+        champion = f"champion {self.champion_before}" if self.champion_before else "no champion yet"
+        lines = [f"Version **{self.version}** ({self.candidate}) against {champion}.", ""]
+        lines += [f"- {sentence}" for sentence in (*self.reasons, *(f"**{alarm}**" for alarm in self.alarms))]
+        compared = self.figures.get("not_worse_than_champion", {})
+        if "challenger" in compared:
+            lines += ["", "| on the same newest rows | challenger | champion |", "|---|---|---|"]
+            ours, theirs = compared["challenger"], compared["champion"]
+            lines += [f"| {name} | {value:.4f} | {theirs[name]:.4f} |" for name, value in ours.items()]
+        return "\n".join(lines)
+
 
 def write(run_id: str, name: str, results: Sequence[Any]) -> None:
     """Store a list of dataclasses as JSON."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from sklearn.pipeline import Pipeline
 
 from leadmill.registry import documents, store
-from leadmill.registry.dataset import training_set
+from leadmill.registry.dataset import TrainingSet, training_set
 from leadmill.registry.trusted import read_model, write_model
 from leadmill.spec import UseCase
 from leadmill.training.candidates import BUILDERS
@@ -27,13 +27,25 @@ def fit(use_case: UseCase, run_id: str) -> list[CrossValidation]:
     found = []
     for candidate in use_case.model.candidates:
         result = cross_validate(use_case, candidate, rows.train)
-        _store(run_id, candidate, fit_candidate(candidate, rows.inputs, rows.train))
+        model = fit_candidate(candidate, rows.inputs, rows.train, use_case.model.class_weights)
+        store_fitted(run_id, candidate, model)
         store.log_metrics(run_id, _metrics(result))
         found.append(result)
     documents.write(run_id, documents.CROSS_VALIDATION, found)
     _log_params(use_case, run_id)
-    store.set_tags(run_id, training_rows=len(rows.train), holdout_rows=len(rows.holdout), purged=rows.split.purged)
+    tag_split(run_id, rows)
     return found
+
+
+def tag_split(run_id: str, rows: TrainingSet) -> None:
+    """Say with the run how its frame was split."""
+    store.set_tags(
+        run_id,
+        training_rows=len(rows.train),
+        holdout_rows=len(rows.holdout),
+        purged=rows.split.purged,
+        holdout_begins=rows.split.begins.isoformat(),
+    )
 
 
 def fitted(run_id: str, candidate: str) -> Pipeline:
@@ -46,7 +58,8 @@ def _file(candidate: str) -> str:
     return f"{_FOLDER}/{candidate}.skops"
 
 
-def _store(run_id: str, candidate: str, model: Pipeline) -> None:
+def store_fitted(run_id: str, candidate: str, model: Pipeline) -> None:
+    """Store a fitted candidate with the run, where :func:`fitted` finds it."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{candidate}.skops"
         write_model(model, file)
@@ -64,7 +77,8 @@ def _metrics(result: CrossValidation) -> dict[str, float]:
 
 
 def _log_params(use_case: UseCase, run_id: str) -> None:
-    store.client().log_param(run_id, "metric", use_case.model.metric)
+    for name in ("metric", "choice", "class_weights", "prior"):
+        store.client().log_param(run_id, name, getattr(use_case.model, name))
     for candidate in use_case.model.candidates:
         for name, value in sorted(BUILDERS[candidate]().get_params().items()):
             if value is not None:

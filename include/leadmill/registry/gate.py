@@ -2,30 +2,30 @@
 
 from dataclasses import asdict
 
-import numpy as np
-from numpy.typing import NDArray
-
 from leadmill.clock import source_now
 from leadmill.errors import ModelContractBroken
 from leadmill.registry import documents, ledger, rules, store
 from leadmill.registry.champion import champion_version, load_version
-from leadmill.registry.contract import check_contract
-from leadmill.registry.dataset import TrainingSet, lowered_minima, stored_frame, training_set
+from leadmill.registry.compared import Unlearned, unlearned
+from leadmill.registry.contract import check_contract, inputs_from
+from leadmill.registry.dataset import TrainingSet, lowered_minima, training_set
 from leadmill.registry.documents import Verdict
 from leadmill.registry.fit import fitted
+from leadmill.registry.provenance import training_data
 from leadmill.registry.rules import Rule
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine
-from leadmill.training.inputs import model_frame
+from leadmill.training.inputs import ModelInput, model_frame
+from leadmill.training.metrics import Array
 from leadmill.training.predict import probabilities
-from leadmill.training.split import temporal_holdout
 
 
 @store.ends_failed
 def gate(use_case: UseCase, run_id: str, actor: str) -> Verdict:
     """Judge the run's version; a refusal is a row in ``ops.promotions`` at once, a pass becomes one by ``promote``.
 
-    A version that serves already is not judged again: its stored verdict is the answer.
+    With ``gate.mode: never`` a pass is a row too: held, for a choice by hand. A version that serves already is not
+    judged again: its stored verdict is the answer.
     """
     version, candidate = store.tag(run_id, "version") or "", store.tag(run_id, "candidate") or ""
     before = champion_version(use_case)
@@ -44,11 +44,12 @@ def gate(use_case: UseCase, run_id: str, actor: str) -> Verdict:
         figures={rule.name: {"holds": rule.holds, **rule.figures} for rule in asked},
     )
     store.write_json(run_id, documents.VERDICT, asdict(verdict))
-    store.set_tags(run_id, verdict="passed" if verdict.passed else "refused")
-    if not verdict.passed:
-        refusal = decision(use_case, run_id, "refused", verdict, actor)
+    word = "refused" if broken else "held" if use_case.gate.mode == "never" else "passed"
+    store.set_tags(run_id, verdict=word)
+    if word != "passed":
+        act = decision(use_case, run_id, word, verdict, actor)
         with engine().begin() as connection:
-            ledger.record_decision(connection, use_case.name, f"gate:{run_id}", refusal)
+            ledger.record_decision(connection, use_case.name, f"gate:{run_id}", act)
     store.client().set_terminated(run_id)
     return verdict
 
@@ -58,9 +59,11 @@ def decision(use_case: UseCase, run_id: str, word: str, verdict: Verdict, actor:
     return ledger.Decision(
         verdict=word,
         version=verdict.version,
+        candidate=verdict.candidate,
         champion_before=verdict.champion_before,
         reasons=verdict.reasons + verdict.alarms,
         figures=verdict.figures,
+        data=training_data(run_id),
         actor=actor,
         mlflow_run_id=run_id,
         decided_at=source_now(use_case),
@@ -70,34 +73,37 @@ def decision(use_case: UseCase, run_id: str, word: str, verdict: Verdict, actor:
 def _judge(use_case: UseCase, run_id: str, version: str, candidate: str, before: str | None) -> list[Rule]:
     rows = training_set(use_case, run_id)
     held = next(result for result in documents.holdouts(run_id) if result.candidate == candidate)
+    inputs = inputs_from(ledger.known_model(use_case.name, version).inputs)
+    ours = probabilities(fitted(run_id, candidate), model_frame(rows.frame.iloc[rows.split.holdout], inputs))
     found = [
-        _fits(use_case, version, rows),
+        _fits(use_case, version, inputs),
         rules.enough_to_judge(use_case, rows.holdout),
         rules.ranks_better_than_chance(rows.holdout, held),
         rules.knows_more_than_base_rate(rows.train, rows.holdout, held),
+        rules.calibrated(use_case, rows.holdout, ours),
     ]
     if before is not None:
-        found.append(_against_champion(use_case, run_id, candidate, before, rows))
+        found += _against_champion(use_case, version, before, rows)
     return found
 
 
-def _fits(use_case: UseCase, version: str, rows: TrainingSet) -> Rule:
+def _fits(use_case: UseCase, version: str, inputs: tuple[ModelInput, ...]) -> Rule:
     try:
-        check_contract(use_case, version, rows.inputs)
+        check_contract(use_case, version, inputs)
     except ModelContractBroken as error:
         return Rule("fits_the_features", False, str(error), {"problems": list(error.problems)})
-    return Rule("fits_the_features", True, f"all {len(rows.inputs)} inputs are offered", {"inputs": len(rows.inputs)})
+    return Rule("fits_the_features", True, f"all {len(inputs)} inputs are offered", {"inputs": len(inputs)})
 
 
-def _against_champion(use_case: UseCase, run_id: str, candidate: str, before: str, rows: TrainingSet) -> Rule:
+def _against_champion(use_case: UseCase, version: str, before: str, rows: TrainingSet) -> list[Rule]:
     """On the holdout rows of those entities from which the champion has not learned; too few of them refuse."""
     try:
-        champion = load_version(use_case, before)
+        load_version(use_case, before)
     except ModelContractBroken as error:
         # It cannot serve the features as they are now, so there is nothing to be worse than.
-        return Rule("not_worse_than_champion", True, str(error), {"champion_version": before, "compared": False})
-    unknown = _unknown_to(use_case, before, rows)
-    holdout = rows.holdout.take(unknown)
+        return [Rule("not_worse_than_champion", True, str(error), {"champion_version": before, "compared": False})]
+    judged = unlearned(use_case, rows, [before])
+    holdout = judged.holdout
     enough = rules.enough_to_judge(use_case, holdout)
     if not enough.holds:
         sentence = (
@@ -106,14 +112,15 @@ def _against_champion(use_case: UseCase, run_id: str, candidate: str, before: st
             f"{enough.figures['least_rows']:,} with {enough.figures['least_positives']:,}"
         )
         figures = {**enough.figures, "champion_version": before, "compared": False}
-        return Rule("not_worse_than_champion", False, sentence, figures)
-    theirs = probabilities(champion.model, model_frame(rows.frame.iloc[rows.split.holdout[unknown]], champion.inputs))
-    ours = probabilities(fitted(run_id, candidate), holdout.x)
-    return rules.not_worse_than_champion(use_case, holdout, before, ours, theirs)
+        return [Rule("not_worse_than_champion", False, sentence, figures)]
+    ours, theirs = judged.answers(use_case, version), judged.answers(use_case, before)
+    return [
+        rules.not_worse_than_champion(use_case, holdout, before, ours, theirs),
+        *_slices(use_case, judged, ours, theirs),
+    ]
 
 
-def _unknown_to(use_case: UseCase, version: str, rows: TrainingSet) -> NDArray[np.int64]:
-    """Positions among the holdout rows whose entity is in no row that taught ``version``."""
-    taught, key = stored_frame(ledger.known_model(use_case.name, version).mlflow_run_id), use_case.entity.key
-    learned = taught[key].iloc[temporal_holdout(use_case, taught).train]
-    return np.flatnonzero(~rows.frame[key].iloc[rows.split.holdout].isin(learned))
+def _slices(use_case: UseCase, judged: Unlearned, ours: Array, theirs: Array) -> list[Rule]:
+    if not use_case.gate.slices:
+        return []
+    return [rules.no_slice_much_worse(use_case, judged.slices(use_case), judged.holdout, ours, theirs)]

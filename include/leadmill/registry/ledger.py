@@ -17,7 +17,7 @@ _MODEL = (
     "use_case, version, mlflow_run_id, candidate, created_at, training_rows, positives, data_fingerprint, "
     "spec_version, inputs, metrics, bands, percentiles, population, frozen_at"
 )
-_DECISION = "verdict, version, champion_before, reasons, figures, actor, mlflow_run_id, decided_at"
+_DECISION = "verdict, version, candidate, champion_before, reasons, figures, data, actor, mlflow_run_id, decided_at"
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,18 @@ class ModelRow:
 
 @dataclass(frozen=True)
 class Decision:
-    """One row of ``ops.promotions``."""
+    """One row of ``ops.promotions``: what was decided, of which version, when, by whom, why, on which data and figures.
+
+    ``verdict`` is promoted, refused, held, chosen or rolled_back.
+    """
 
     verdict: str
     version: str
+    candidate: str
     champion_before: str | None
     reasons: tuple[str, ...]
     figures: dict[str, Any]
+    data: dict[str, Any]
     actor: str
     mlflow_run_id: str
     decided_at: datetime
@@ -118,9 +123,10 @@ def record_decision(connection: Connection, use_case: str, act: str, decision: D
     """Store a decision once; ``act`` names the act of deciding."""
     connection.execute(
         text(
-            "INSERT INTO ops.promotions (decision, use_case, verdict, version, champion_before, reasons, figures, "
-            "actor, mlflow_run_id, decided_at) VALUES (:act, :use_case, :verdict, :version, :champion_before, "
-            "CAST(:reasons AS jsonb), CAST(:figures AS jsonb), :actor, :mlflow_run_id, :decided_at) "
+            "INSERT INTO ops.promotions (decision, use_case, verdict, version, candidate, champion_before, reasons, "
+            "figures, data, actor, mlflow_run_id, decided_at) VALUES (:act, :use_case, :verdict, :version, "
+            ":candidate, :champion_before, CAST(:reasons AS jsonb), CAST(:figures AS jsonb), CAST(:data AS jsonb), "
+            ":actor, :mlflow_run_id, :decided_at) "
             "ON CONFLICT (decision) DO NOTHING"
         ),
         {
@@ -129,6 +135,7 @@ def record_decision(connection: Connection, use_case: str, act: str, decision: D
             "use_case": use_case,
             "reasons": as_json(decision.reasons),
             "figures": as_json(decision.figures),
+            "data": as_json(decision.data),
         },
     )
 

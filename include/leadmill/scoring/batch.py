@@ -1,23 +1,29 @@
-"""The scoring run: which entities, in which chunks, and each chunk into staging."""
+"""The scoring run: which entities, in which chunks, and each chunk into the run's own generation."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import text
+from psycopg import sql
 
 from leadmill import names
 from leadmill.clock import source_now
+from leadmill.errors import LeadmillError
 from leadmill.faults import kill_point
-from leadmill.features.closed import closed_sql
 from leadmill.registry.champion import champion, load_version
+from leadmill.scoring.due import ONE_PROCESS, list_due, parts
+from leadmill.scoring.generations import begin, published_rows, unpublished
 from leadmill.scoring.predict import predict
 from leadmill.spec import UseCase
 from leadmill.storage.database import copy_connection, engine
-from leadmill.storage.frames import copy_frame, read_frame
+from leadmill.storage.frames import copy_frame, read_batches
 
 CHUNK_ROWS = 200_000
 MOST_CHUNKS = 64
+# Few enough for the processor's caches, enough to make little of scikit-learn's fixed costs.
+_BATCH_ROWS = 30_000
+# Rows that come one by one in the order of an index, and not all at the end: Postgres reads while Python predicts.
+_IN_ORDER = (*ONE_PROCESS, "SET LOCAL enable_hashjoin = off")
 
 
 @dataclass(frozen=True)
@@ -39,86 +45,102 @@ def plan(use_case: UseCase, run_id: str, chunk_rows: int = CHUNK_ROWS) -> list[C
     """Chunks of the entities whose features or champion changed since their published score.
 
     At most ``chunk_rows`` keys each, and at most 64 of them, which then grow. There is always one, empty where nothing
-    changed, because publishing also refreshes the statuses. What an earlier attempt of this run staged is removed.
-    Raises NoChampion or ModelContractBroken.
+    changed, because publishing also refreshes the statuses. Who is due is written down with the times of the features,
+    so that every try of a chunk scores the same rows. What an earlier attempt of this run wrote is removed. Raises
+    NoChampion or ModelContractBroken.
     """
     serving = champion(use_case)
     moment = source_now(use_case)
     with engine().begin() as connection:
-        staging = names.scores_staging_table(use_case)
-        connection.execute(text(f"DELETE FROM {staging} WHERE run_id = :run"), {"run": run_id})
-        values = {"version": serving.version, "rows": chunk_rows, "most": MOST_CHUNKS}
-        bounds = connection.execute(text(_parts(use_case)), values).all()
-    rows = [int(row.rows) for row in bounds] or [0]
-    lasts = [str(row.last) for row in bounds[:-1]]
+        generation = begin(connection, use_case, run_id, moment)
+        total = list_due(connection, use_case, generation, serving.version)
+        size = max(chunk_rows, -(-total // MOST_CHUNKS))
+        found = parts(connection, use_case, generation, size) if total > size else [("", total)]
+    lasts = [last for last, _ in found[:-1]]
     return [
-        Chunk(number, rows[number], serving.version, moment.isoformat(), after, through)
+        Chunk(number, found[number][1], serving.version, moment.isoformat(), after, through)
         for number, (after, through) in enumerate(zip([None, *lasts], [*lasts, None], strict=True))
     ]
 
 
 def score_chunk(use_case: UseCase, run_id: str, chunk: Chunk) -> int:
-    """Score one chunk into staging, replacing what this run staged of it before; returns its rows."""
+    """Score one chunk into the run's generation, replacing what this run wrote of it before; returns its rows.
+
+    Of a run that is published nothing is scored again. Raises LeadmillError where the run is not planned.
+    """
+    with engine().connect() as connection:
+        generation = unpublished(connection, use_case, run_id)
+        done = generation is None and published_rows(connection, use_case, run_id)[0] >= chunk.rows
+    if done or not chunk.rows:
+        return chunk.rows
+    if generation is None:
+        raise _lost(use_case, run_id)
     serving = load_version(use_case, chunk.version)
-    bounds = [chunk.version, chunk.after or "", chunk.through or ""]
-    features = read_frame(_features(use_case), bounds)
-    scored = predict(use_case, serving, features)
+    table, rows, within = names.score_rows_table(use_case), 0, _within(use_case, chunk)
+    wanted = [use_case.entity.key, "event_timestamp", "created_timestamp", *(item.name for item in serving.inputs)]
+    with copy_connection() as connection:
+        connection.execute(
+            sql.SQL("DELETE FROM {} WHERE generation = {} AND {}").format(_name(table), generation, within)
+        )
+        statement = _features(use_case, generation, wanted, within)
+        for batch in read_batches(statement, _BATCH_ROWS, _IN_ORDER):
+            features = batch.to_pandas()
+            scored = predict(use_case, serving, features)
+            rows += copy_frame(connection, table, _scores(scored, features, chunk, generation, run_id))
+        if rows != chunk.rows:
+            raise _lost(use_case, run_id)
+        kill_point("score.chunk_copied")
+    return rows
+
+
+def _scores(scored: pd.DataFrame, features: pd.DataFrame, chunk: Chunk, generation: int, run_id: str) -> pd.DataFrame:
     moment = pd.Timestamp(datetime.fromisoformat(chunk.scored_at))
-    scored = scored.assign(
+    created = features["created_timestamp"]
+    return scored.assign(
+        generation=generation,
         status="fresh",
+        issued_status="fresh",
         model_version=chunk.version,
         feature_timestamp=features["event_timestamp"],
         # Where the source's clock stands still, a feature row may be written "after" now: its score is no older.
-        scored_at=features["created_timestamp"].where(features["created_timestamp"] > moment, moment),
+        scored_at=created.where(created > moment, moment),
         run_id=run_id,
-        chunk=chunk.number,
-    )
-    staging = names.scores_staging_table(use_case)
-    with copy_connection() as connection:
-        connection.execute(f"DELETE FROM {staging} WHERE run_id = %s AND chunk = %s", (run_id, chunk.number))
-        copy_frame(connection, staging, scored)
-        kill_point("score.chunk_copied")
-    return len(scored)
-
-
-def due(use_case: UseCase, version: str = ":version") -> str:
-    """SQL: the latest features of the entities to be scored. Nobody else says who is due.
-
-    Those that are not closed and have no score, or one by another version than ``version`` (a placeholder), of other
-    features, or made before these features were written.
-    """
-    key = use_case.entity.key
-    return (
-        f"SELECT f.* FROM {names.latest_view(use_case)} AS f "
-        f"LEFT JOIN {names.scores_table(use_case)} AS s ON s.{key} = f.{key} "
-        f"WHERE (s.{key} IS NULL OR s.model_version <> {version} OR s.feature_timestamp <> f.event_timestamp "
-        "OR f.created_timestamp > s.scored_at) "
-        f"AND NOT {closed_sql(use_case, f'f.{key}')}"
     )
 
 
-def count_due(use_case: UseCase, version: str) -> int:
-    """How many entities wait for a score by that version."""
-    with engine().connect() as connection:
-        counted = connection.execute(text(f"SELECT count(*) FROM ({due(use_case)}) AS due"), {"version": version})
-        count: int = counted.scalar_one()
-    return count
-
-
-def _parts(use_case: UseCase) -> str:
-    """Last key and number of rows of each chunk, in the order of the keys."""
-    key = use_case.entity.key
-    return (
-        f"WITH due AS ({due(use_case)}), "
-        f"sized AS (SELECT {key}, row_number() OVER (ORDER BY {key}) - 1 AS n, count(*) OVER () AS total FROM due), "
-        "parted AS (SELECT *, n / greatest(:rows, ceil(total / CAST(:most AS numeric)))::bigint AS part FROM sized) "
-        f"SELECT max({key}) AS last, count(*) AS rows FROM parted GROUP BY part ORDER BY part"
+def _features(use_case: UseCase, generation: int, wanted: list[str], within: sql.Composable) -> str:
+    """The rows of the features table that are due, in the order of the key: so they are cheap to index."""
+    statement = sql.SQL(
+        "SELECT {wanted} FROM (SELECT * FROM {due} WHERE {within}) AS due "
+        "JOIN (SELECT * FROM {features} WHERE {within}) AS f "
+        "USING ({key}, event_timestamp, created_timestamp) ORDER BY {key}"
+    ).format(
+        wanted=sql.SQL(", ").join(sql.Identifier(name) for name in wanted),
+        due=_name(names.due_table(use_case, generation)),
+        features=_name(names.features_table(use_case)),
+        within=within,
+        key=sql.Identifier(use_case.entity.key),
     )
+    return statement.as_string(None)
 
 
-def _features(use_case: UseCase) -> str:
-    key, kind = use_case.entity.key, use_case.entity.sql_type
-    return (
-        f"SELECT * FROM ({due(use_case, '$1')}) AS d "
-        f"WHERE ($2 = '' OR d.{key} > nullif($2, '')::{kind}) AND ($3 = '' OR d.{key} <= nullif($3, '')::{kind})"
+def _within(use_case: UseCase, chunk: Chunk) -> sql.Composable:
+    """The chunk's keys."""
+    key, kind = sql.Identifier(use_case.entity.key), sql.SQL(use_case.entity.sql_type)
+    bounds: list[sql.Composable] = [
+        sql.SQL("{} {} CAST({} AS {})").format(key, sql.SQL(sign), bound, kind)
+        for sign, bound in ((">", chunk.after), ("<=", chunk.through))
+        if bound is not None
+    ]
+    return sql.SQL(" AND ").join(bounds or [sql.SQL("true")])
+
+
+def _name(table: str) -> sql.Identifier:
+    return sql.Identifier(*table.split("."))
+
+
+def _lost(use_case: UseCase, run_id: str) -> LeadmillError:
+    return LeadmillError(
+        f"What run {run_id} of '{use_case.name}' planned to score is not there any more. Nothing was published; run "
+        f"{use_case.name}_score again."
     )

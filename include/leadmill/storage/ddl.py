@@ -76,6 +76,7 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
     event = TableColumn("event_timestamp", "timestamptz NOT NULL", "Newest recorded time among the facts used")
     created = TableColumn("created_timestamp", "timestamptz NOT NULL", "When it was written, by the source's clock")
     raw = tuple(TableColumn(column.name, "text", column.title) for column in use_case.raw_columns)
+    outcome = () if use_case.has_events else (TableColumn("label", "smallint", "Outcome, where the row has one"),)
     return (
         Table(
             names.raw_table(use_case),
@@ -84,16 +85,16 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
                 TableColumn("window_id", "bigint NOT NULL", "Window that brought it, see ops.windows"),
                 TableColumn("row_no", "bigint NOT NULL", "Position in the window"),
                 TableColumn("recorded_at", "timestamptz NOT NULL", "Watermark of the row"),
-                TableColumn("content_hash", "text NOT NULL", "Hash of the whole row"),
+                TableColumn("content_hash", "uuid NOT NULL", "Hash of all columns but the watermark"),
                 TableColumn(use_case.entity.key, "text", f"Key of the {use_case.entity.name}, as given"),
                 TableColumn(use_case.label.name, "text", "Outcome, as given"),
                 *raw,
             ),
             ("window_id", "row_no"),
             (
-                f"({use_case.entity.same_key(use_case.entity.key)}, recorded_at)",
-                "USING hash (content_hash)",
+                f"USING hash ({use_case.entity.same_key(use_case.entity.key)})",
                 "USING brin (recorded_at)",
+                *(("(content_hash)",) if use_case.has_events else ()),
             ),
         ),
         Table(
@@ -119,6 +120,7 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
                 TableColumn("row_no", "bigint NOT NULL", "Position in the window"),
                 key,
                 event,
+                *outcome,
                 *features,
                 TableColumn("imputer_version", "int NOT NULL", "Imputer that filled the row"),
                 TableColumn("content_hash", "text NOT NULL", "Hash of the values before filling"),
@@ -193,9 +195,9 @@ def _event_tables(use_case: UseCase, key: TableColumn) -> tuple[Table, ...]:
     )
 
 
-def _score_tables(use_case: UseCase, key: TableColumn) -> tuple[Table, ...]:
+def _score_columns(use_case: UseCase, key: TableColumn) -> tuple[TableColumn, ...]:
     scale = use_case.score.scale
-    columns = (
+    return (
         key,
         TableColumn(use_case.score_column, "int NOT NULL", f"0 to {scale}: {scale} x calibrated probability"),
         TableColumn("probability", "double precision NOT NULL", "Calibrated probability of the label"),
@@ -210,23 +212,61 @@ def _score_tables(use_case: UseCase, key: TableColumn) -> tuple[Table, ...]:
         TableColumn("scored_at", "timestamptz NOT NULL", "When it was scored, by the source's clock"),
         TableColumn("run_id", "text NOT NULL", "Airflow run"),
     )
-    entity = use_case.entity.key
+
+
+def _score_tables(use_case: UseCase, key: TableColumn) -> tuple[Table, ...]:
+    """What the views of scores stand on, see ADR 0008."""
+    generation = TableColumn(
+        "generation", "bigint NOT NULL", "In which it is shown; below zero: in none, that one has a newer score instead"
+    )
+    issued = TableColumn("issued_status", "text NOT NULL", "Status when it was published")
     return (
-        Table(names.scores_table(use_case), f"{use_case.title}: newest score", columns, (entity,), ("(band)",)),
         Table(
-            names.history_table(use_case),
-            f"{use_case.title}: every score ever published",
-            columns,
-            (entity, "run_id"),
-            ("USING brin (scored_at)",),
+            names.score_rows_table(use_case),
+            f"{use_case.title}: every score, of runs at work too; the views beside it show what is published",
+            (generation, *_score_columns(use_case, key), issued),
+            ("generation", use_case.entity.key),
         ),
         Table(
-            names.scores_staging_table(use_case),
-            f"{use_case.title}: scores of the run in work",
-            (*columns, TableColumn("chunk", "int NOT NULL", "Chunk of the run")),
-            ("run_id", "chunk", entity),
+            names.score_runs_table(use_case),
+            f"{use_case.title}: scoring runs",
+            (
+                TableColumn("generation", "bigint NOT NULL", "Number of the run, and of the rows that it brings"),
+                TableColumn("run_id", "text NOT NULL", "Airflow run"),
+                TableColumn("planned_at", "timestamptz NOT NULL", "When it was planned, by the source's clock"),
+                TableColumn("staged", "bigint", "Rows that it brought; null: it is not published"),
+                TableColumn("published", "bigint", "Rows of those that became scores; null: it is not published"),
+                TableColumn("shown", "boolean NOT NULL", "Whether this generation is the one to be seen"),
+            ),
+            ("generation",),
+            ("(generation) WHERE shown", "(generation) WHERE published IS NULL"),
         ),
     )
+
+
+def _make_views(connection: Connection, use_case: UseCase) -> None:
+    """The newest score of each key, and every score that was published. One row of the runs table says which."""
+    rows, runs = names.score_rows_table(use_case), names.score_runs_table(use_case)
+    key = TableColumn(use_case.entity.key, "", f"Key of the {use_case.entity.name}")
+    columns = _score_columns(use_case, key)
+    listed = ", ".join(column.name for column in columns)
+    issued = ", ".join("issued_status AS status" if column.name == "status" else column.name for column in columns)
+    views = {
+        names.scores_table(use_case): (
+            f"SELECT {listed} FROM {rows} WHERE generation = (SELECT generation FROM {runs} WHERE shown)",
+            f"{use_case.title}: newest score",
+        ),
+        names.history_table(use_case): (
+            f"SELECT {issued} FROM {rows} "
+            f"WHERE generation NOT IN (SELECT generation FROM {runs} WHERE published IS NULL)",
+            f"{use_case.title}: every score ever published, with its status then",
+        ),
+    }
+    for name, (query, comment) in views.items():
+        connection.execute(text(f"CREATE OR REPLACE VIEW {name} AS {query}"))
+        connection.execute(text(f"COMMENT ON VIEW {name} IS {literal(comment)}"))
+        for column in columns:
+            connection.execute(text(f"COMMENT ON COLUMN {name}.{column.name} IS {literal(column.comment)}"))
 
 
 def ensure_tables(use_case: UseCase) -> None:
@@ -249,6 +289,8 @@ def ensure_tables(use_case: UseCase) -> None:
             )
         )
         connection.execute(text(f"COMMENT ON VIEW {latest} IS 'Newest feature row per key'"))
+        if changed[names.score_rows_table(use_case)]:
+            _make_views(connection, use_case)
         if changed[source]:
             connection.execute(
                 text("UPDATE ops.windows SET materialized = false WHERE use_case = :name"), {"name": use_case.name}
@@ -268,7 +310,10 @@ def _ensure(connection: Connection, use_case: UseCase, table: Table) -> bool:
     new = [column for column in table.columns if column.name not in present]
     if not present:
         body = ", ".join(f"{column.name} {column.type}" for column in table.columns)
-        connection.execute(text(f"CREATE TABLE {table.name} ({body}, PRIMARY KEY ({', '.join(table.keys)}))"))
+        # After a crash of the server work tables are empty, and the window in work is read again.
+        logged = "UNLOGGED" if table.name.startswith("staging.") else ""
+        keys = ", ".join(table.keys)
+        connection.execute(text(f"CREATE {logged} TABLE {table.name} ({body}, PRIMARY KEY ({keys}))"))
         for index in table.indexes:
             connection.execute(text(f"CREATE INDEX ON {table.name} {index}"))
         connection.execute(text(f"COMMENT ON TABLE {table.name} IS {literal(table.comment)}"))

@@ -2,7 +2,9 @@
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -12,6 +14,7 @@ from leadmill import settings
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 # Rows of one batch of CSV text: a megabyte or so.
 _CSV_ROWS = 8_192
@@ -28,15 +31,26 @@ def read_frame(statement: str, parameters: Sequence[Any] = ()) -> "pd.DataFrame"
         return frame
 
 
-def read_batches(statement: str, rows: int, before: Iterable[str] = ()) -> "Iterator[pd.DataFrame]":
-    """Rows of ``statement`` in its order as frames of about ``rows`` rows, in bounded memory; at least one frame.
+def read_batches(
+    statement: str, rows: int, before: Iterable[str] = (), given: "tuple[str, Iterable[pa.Table]] | None" = None
+) -> "Iterator[pa.Table]":
+    """Rows of ``statement`` in its order as tables of about ``rows`` rows, in bounded memory; at least one table.
 
     ``before`` are statements to run first in the same transaction, which is rolled back at the end: they may fill
-    temporary tables. The driver streams only statements without parameters, so literals are the caller's to bind.
+    temporary tables. ``given`` names a temporary table and what it holds. The driver streams only statements without
+    parameters, so literals are the caller's to bind. The next table is read while the caller works on one.
     """
+    return _ahead(_batches(statement, rows, before, given))
+
+
+def _batches(
+    statement: str, rows: int, before: Iterable[str], given: "tuple[str, Iterable[pa.Table]] | None"
+) -> "Iterator[pa.Table]":
     import pyarrow as pa
 
     with _cursor() as cursor:
+        if given:
+            _ingest(cursor, *given)
         for one in before:
             cursor.execute(one)
         cursor.execute(statement)
@@ -47,27 +61,71 @@ def read_batches(statement: str, rows: int, before: Iterable[str] = ()) -> "Iter
             for batch in reader:
                 held.append(batch)
                 if sum(len(one) for one in held) >= rows:
-                    yield pa.Table.from_batches(held).to_pandas()
+                    yield pa.Table.from_batches(held)
                     held, gave = [], True
             if held or not gave:
-                yield pa.Table.from_batches(held, reader.schema).to_pandas()
+                yield pa.Table.from_batches(held, reader.schema)
+
+
+def _ingest(cursor: Any, table: str, rows: "Iterable[pa.Table]") -> None:
+    import pyarrow as pa
+
+    following = iter(rows)
+    first = next(following)
+    batches = (batch for one in chain([first], following) for batch in one.to_batches())
+    reader = pa.RecordBatchReader.from_batches(first.schema, batches)
+    cursor.adbc_ingest(table, reader, mode="create", temporary=True)
+
+
+def _ahead(batches: "Iterator[pa.Table]") -> "Iterator[pa.Table]":
+    """The same batches; each is read in a thread while the caller works on the one before."""
+    with ThreadPoolExecutor(1) as reader:
+        try:
+            coming = reader.submit(next, batches, None)
+            while (batch := coming.result()) is not None:
+                coming = reader.submit(next, batches, None)
+                yield batch
+        finally:
+            coming.exception()
+            reader.submit(batches.close).result()  # type: ignore[attr-defined]
+
+
+def copy_frames(connection: psycopg.Connection, table: str, frames: "Iterable[pd.DataFrame]") -> None:
+    """:func:`copy_frame` of each, in a thread while the next is made; meanwhile nobody else uses ``connection``."""
+    with ThreadPoolExecutor(1) as writer:
+        last = None
+        for frame in frames:
+            if last:
+                last.result()
+            last = writer.submit(copy_frame, connection, table, frame)
+        if last:
+            last.result()
 
 
 def copy_frame(connection: psycopg.Connection, table: str, frame: "pd.DataFrame") -> int:
     """Append ``frame`` to ``schema.table`` by COPY in the caller's transaction; returns its rows.
 
-    NaN, NaT and None become NULL. Arrow writes the CSV, several times faster than a row at a time in binary; numbers
-    are written so that they read back as the same ones.
+    NaN, NaT and None become NULL.
     """
     import pyarrow as pa
+
+    return copy_table(connection, table, pa.Table.from_pandas(frame, preserve_index=False))
+
+
+def copy_table(connection: psycopg.Connection, table: str, rows: "pa.Table") -> int:
+    """Append ``rows`` to ``schema.table`` by COPY in the caller's transaction; returns how many they are.
+
+    Arrow writes the CSV, several times faster than a row at a time in binary; numbers are written so that they read
+    back as the same ones.
+    """
     from pyarrow import csv
 
-    columns = pgsql.SQL(", ").join(pgsql.Identifier(name) for name in frame.columns)
+    columns = pgsql.SQL(", ").join(pgsql.Identifier(name) for name in rows.column_names)
     command = pgsql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(pgsql.Identifier(*table.split(".")), columns)
     options = csv.WriteOptions(include_header=False, batch_size=_CSV_ROWS, quoting_style="all_valid")
     with connection.cursor() as cursor, cursor.copy(command) as copy:
-        csv.write_csv(pa.Table.from_pandas(frame, preserve_index=False), _Sink(copy), options)
-    return len(frame)
+        csv.write_csv(rows, _Sink(copy), options)
+    return len(rows)
 
 
 class _Sink(io.RawIOBase):

@@ -11,13 +11,14 @@ from sqlalchemy import text
 
 from leadmill import names
 from leadmill.clock import source_now
-from leadmill.columns import UNKNOWN_LEVEL, Column
+from leadmill.columns import Column
 from leadmill.errors import LeadmillError
 from leadmill.features.history import training_frame
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine
 from leadmill.training.candidates import SEED
 from leadmill.training.data import AS_OF, LABEL, WEIGHT
+from leadmill.training.known import known_values
 from leadmill.training.split import temporal_holdout
 
 SAMPLE_ROWS = 20_000
@@ -161,15 +162,6 @@ def _cases(use_case: UseCase, frame: pd.DataFrame) -> Cases:
         frame[WEIGHT].to_numpy(dtype=np.float64),
         pd.factorize(frame[use_case.entity.key])[0].astype(np.int64),
     )
-
-
-def known_values(frame: pd.DataFrame, column: Column) -> "pd.Series[float] | pd.Series[str]":
-    """The column as it was before filling: a flagged value, and the level 'unknown', is missing again."""
-    values = frame[column.name]
-    missing = frame[column.flag].astype(bool) if column.has_flag else values == UNKNOWN_LEVEL
-    if column.type in NUMERIC:
-        return values.astype(float).mask(missing)
-    return values.astype(object).where(~missing, None)
 
 
 def _published(use_case: UseCase) -> bool:

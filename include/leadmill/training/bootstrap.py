@@ -18,7 +18,7 @@ def intervals(predictions: Predictions, weight: Array, groups: NDArray[np.int64]
     """Each metric with its 95 % percentile interval."""
     value = point(predictions, weight)
     drawn: dict[str, list[Array]] = {name: [] for name in METRICS}
-    for weights in _resampled(weight, groups):
+    for weights in resampled(weight, groups):
         for name, found in figures(predictions, weights).items():
             drawn[name].append(found)
     return {name: _estimate(value[name], np.concatenate(parts)) for name, parts in drawn.items()}
@@ -35,12 +35,12 @@ def difference(
     )
     drawn = [
         better_by(metric, figures(challenger, weights)[metric], figures(champion, weights)[metric])
-        for weights in _resampled(weight, groups)
+        for weights in resampled(weight, groups)
     ]
     return _estimate(float(value[0]), np.concatenate(drawn))
 
 
-def _resampled(weight: Array, groups: NDArray[np.int64]) -> Iterator[Array]:
+def resampled(weight: Array, groups: NDArray[np.int64]) -> Iterator[Array]:
     """Weights of RESAMPLES resamples, in blocks of (resamples, rows) that stay small in memory."""
     random = np.random.default_rng(SEED)
     _, codes = np.unique(groups, return_inverse=True)

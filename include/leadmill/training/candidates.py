@@ -32,6 +32,10 @@ def _hist_gradient_boosting() -> ClassifierMixin:
 
 BUILDERS: dict[str, Callable[[], ClassifierMixin]] = {
     "logistic_regression": _logistic_regression,
+    # A sum of one term per column, numbers in bins: what moved a score can be said exactly.
+    "additive_scorecard": _logistic_regression,
     "random_forest": _random_forest,
     "hist_gradient_boosting": _hist_gradient_boosting,
 }
+# These get numbers in bins beside their own values.
+BINNED = frozenset({"additive_scorecard"})

@@ -1,6 +1,7 @@
 """Every candidate on grouped, stratified folds of the training rows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,17 +22,25 @@ def cross_validate(use_case: UseCase, candidate: str, rows: Rows) -> CrossValida
     other folds only.
     """
     variants = {
-        name: _over_folds(candidate, model_inputs(use_case, without=left_out), rows)
+        name: _over_folds(use_case, candidate, model_inputs(use_case, without=left_out), rows)
         for name, left_out in use_case.model.variants.items()
     }
-    return CrossValidation(candidate, _over_folds(candidate, model_inputs(use_case), rows), variants)
+    return CrossValidation(candidate, _over_folds(use_case, candidate, model_inputs(use_case), rows), variants)
 
 
 def best_candidate(use_case: UseCase, found: Sequence[CrossValidation]) -> str:
-    """The candidate with the best mean of the spec's metric; the simpler one where two are equal."""
+    """The candidate that ``model.choice`` names, of ``found`` from simple to complex.
+
+    ``one_standard_error``: the first whose mean of the spec's metric is within one standard error (over the folds) of
+    the best one's (Breiman et al. 1984). ``best``: the best one, the simpler where two are equal.
+    """
     metric = use_case.model.metric
     sign = -1 if metric in LOWER_IS_BETTER else 1
-    return max(found, key=lambda result: sign * result.metrics[metric].mean).candidate
+    best = max(found, key=lambda result: sign * result.metrics[metric].mean)
+    if use_case.model.choice == "best":
+        return best.candidate
+    least = sign * best.metrics[metric].mean - best.metrics[metric].error
+    return next(result.candidate for result in found if sign * result.metrics[metric].mean >= least)
 
 
 def leak_alarm(use_case: UseCase, found: Sequence[CrossValidation]) -> str | None:
@@ -47,12 +56,12 @@ def leak_alarm(use_case: UseCase, found: Sequence[CrossValidation]) -> str | Non
     return None
 
 
-def _over_folds(candidate: str, inputs: Sequence[ModelInput], rows: Rows) -> dict[str, Folds]:
-    narrow = Rows(rows.x[[item.name for item in inputs]], rows.y, rows.weight, rows.groups)
+def _over_folds(use_case: UseCase, candidate: str, inputs: Sequence[ModelInput], rows: Rows) -> dict[str, Folds]:
+    narrow = replace(rows, x=rows.x[[item.name for item in inputs]])
     found = []
     for train, test in grouped_folds(narrow.y, narrow.groups):
         learned, judged = narrow.take(train), narrow.take(test)
-        model = fit_candidate(candidate, inputs, learned)
+        model = fit_candidate(candidate, inputs, learned, use_case.model.class_weights)
         predictions = Predictions(judged.y, probabilities(model, judged.x), learned.base_rate)
         found.append(point(predictions, judged.weight))
     return {

@@ -1,12 +1,16 @@
 """One candidate fitted and calibrated."""
 
+import math
+import warnings
 from collections.abc import Sequence
+from typing import Literal
 
+import numpy as np
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from leadmill.training.candidates import BUILDERS
+from leadmill.training.candidates import BINNED, BUILDERS
 from leadmill.training.data import Rows
 from leadmill.training.inputs import ModelInput
 from leadmill.training.preprocess import preprocessing
@@ -16,18 +20,32 @@ CALIBRATION_FOLDS = 2
 PREPROCESS, CLASSIFY = "preprocess", "classify"
 
 
-def fit_candidate(candidate: str, inputs: Sequence[ModelInput], rows: Rows) -> Pipeline:
+def fit_candidate(
+    candidate: str, inputs: Sequence[ModelInput], rows: Rows, class_weights: Literal["none", "balanced"] = "none"
+) -> Pipeline:
     """Pipeline of preprocessing and calibrated classifier, fitted on ``rows`` and nothing else.
 
     The sigmoid is fitted on predictions made across entity-grouped folds of these rows; the classifier behind it is
     then fitted on all of them. ``predict_proba`` takes the frame that ``model_frame`` makes.
+
+    With balanced ``class_weights`` both classes weigh the same in the classifier, and the sigmoid brings its answers
+    back to the share of positives. Rows that were rebalanced at their source (``rows.oversampled``) teach as they are;
+    the probabilities are then moved to the true share: the odds of a positive were that many times too high (Elkan
+    2001, theorem 2).
     """
     splits = grouped_folds(rows.y, rows.groups, CALIBRATION_FOLDS)
-    classifier = CalibratedClassifierCV(BUILDERS[candidate](), method="sigmoid", ensemble=False, cv=splits)
-    model = Pipeline([(PREPROCESS, preprocessing(inputs)), (CLASSIFY, classifier)])
+    learner = BUILDERS[candidate]().set_params(class_weight=None if class_weights == "none" else class_weights)
+    classifier = CalibratedClassifierCV(learner, method="sigmoid", ensemble=False, cv=splits)
+    model = Pipeline([(PREPROCESS, preprocessing(inputs, candidate in BINNED)), (CLASSIFY, classifier)])
+    as_drawn = rows.weight * np.where(rows.y == 1, rows.oversampled, 1.0)
     # On two busy cores the threads of BLAS and OpenMP wait for each other: one thread is up to ten times faster.
-    with threadpool_limits(1):
-        model.fit(rows.x, rows.y, **{f"{CLASSIFY}__sample_weight": rows.weight})
+    with threadpool_limits(1), warnings.catch_warnings():
+        # Quantiles of counts are often equal, and then one bin serves.
+        warnings.filterwarnings("ignore", "Bins whose width are too small|Feature .* is constant", UserWarning)
+        model.fit(rows.x, rows.y, **{f"{CLASSIFY}__sample_weight": as_drawn})
+    # The sigmoid is 1 / (1 + exp(a f + b)): b moves the log-odds.
+    sigmoid = classifier.calibrated_classifiers_[0].calibrators[0]
+    sigmoid.b_ += math.log(rows.oversampled)
     # The folds have served; row numbers of the training set have no place in the stored model.
     classifier.set_params(cv=None)
     return model

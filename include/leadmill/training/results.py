@@ -1,6 +1,9 @@
 """What a training found, typed."""
 
+import math
 from dataclasses import dataclass, field
+
+FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -14,10 +17,15 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Folds:
-    """A figure over the folds of the cross-validation: mean and standard deviation."""
+    """A figure over the ``FOLDS`` folds of the cross-validation: mean and (population) standard deviation."""
 
     mean: float
     std: float
+
+    @property
+    def error(self) -> float:
+        """Standard error of the mean."""
+        return self.std / math.sqrt(FOLDS - 1)
 
 
 @dataclass(frozen=True)

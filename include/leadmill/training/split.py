@@ -10,9 +10,9 @@ from leadmill.errors import NotTrainable
 from leadmill.spec import UseCase
 from leadmill.training.candidates import SEED
 from leadmill.training.data import AS_OF
+from leadmill.training.results import FOLDS
 
 HOLDOUT_SHARE = 0.2
-FOLDS = 5
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ AIRFLOW_DIFFERS = {
     "AIRFLOW__CORE__PLUGINS_FOLDER": "a folder of the image",
     "AIRFLOW__CORE__EXECUTOR": "Celery workers",
     "AIRFLOW__CORE__PARALLELISM": "each worker has its own limit",
+    "AIRFLOW__CORE__DEFAULT_POOL_TASK_SLOT_COUNT": "each worker has its own limit",
     "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": "another container",
     "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": "a copy of a secret",
     "AIRFLOW__API__HOST": "published on 127.0.0.1 by Docker",

@@ -1,4 +1,4 @@
-"""The dashboard, the data sources and the scrape configuration fit what is there to be asked."""
+"""The dashboards, the data sources, the scrape configuration and the rules fit what is there to be asked."""
 
 import json
 import re
@@ -13,8 +13,10 @@ import yaml
 from compose_support import ROOT, compose
 
 DEPLOY = ROOT / "deploy"
-DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana" / "dashboards" / "leadmill.json").read_text())
-PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+DASHBOARDS: dict[str, dict[str, Any]] = {
+    file.stem: json.loads(file.read_text()) for file in sorted((DEPLOY / "grafana" / "dashboards").glob("*.json"))
+}
+PANELS = [panel for one in DASHBOARDS.values() for panel in one["panels"] if panel["type"] != "row"]
 QUERIES = [target["rawSql"] for panel in PANELS for target in panel["targets"] if "rawSql" in target]
 EXPRESSIONS = [target["expr"] for panel in PANELS for target in panel["targets"] if "expr" in target]
 SOURCES = yaml.safe_load((DEPLOY / "grafana" / "provisioning" / "datasources" / "leadmill.yaml").read_text())
@@ -35,10 +37,11 @@ def test_every_panel_asks_a_provisioned_source_and_says_what_it_shows() -> None:
         assert panel["description"], panel["title"]
 
 
-def test_panels_do_not_lie_on_each_other() -> None:
+@pytest.mark.parametrize("name", sorted(DASHBOARDS))
+def test_panels_do_not_lie_on_each_other(name: str) -> None:
     cells = [
         (x, y)
-        for at in (panel["gridPos"] for panel in DASHBOARD["panels"])
+        for at in (panel["gridPos"] for panel in DASHBOARDS[name]["panels"])
         for x in range(at["x"], at["x"] + at["w"])
         for y in range(at["y"], at["y"] + at["h"])
     ]

@@ -70,3 +70,43 @@ def test_fingerprint_knows_values_and_not_order() -> None:
     assert fingerprint(frame) == fingerprint(frame.iloc[::-1])
     assert fingerprint(frame) != fingerprint(frame.assign(a=[1, 2, 4]))
     assert fingerprint(frame) != fingerprint(frame.rename(columns={"a": "c"}))
+
+
+def spread(size: int, seed: int = 2) -> tuple[Rows, np.ndarray]:
+    """Rows whose outcomes are drawn with the probabilities beside them."""
+    random = np.random.default_rng(seed)
+    probability = random.beta(1, 3, size)
+    y = (random.random(size) < probability).astype(np.int64)
+    return Rows(pd.DataFrame(index=range(size)), y, np.ones(size), np.arange(size)), probability
+
+
+def test_probabilities_that_are_true_are_calibrated_and_others_are_refused(use_case: UseCase) -> None:
+    holdout, true = spread(4000)
+    assert rules.calibrated(use_case, holdout, true).holds
+    too_high = rules.calibrated(use_case, holdout, np.clip(true + 0.09, 0, 1))
+    assert not too_high.holds
+    assert too_high.figures["gaps"]["all"]["low"] > 0.05
+    # Right over all, and far too sure of itself at both ends.
+    extreme = rules.calibrated(use_case, holdout, np.where(true > np.quantile(true, 0.8), true + 0.2, true - 0.05))
+    assert not extreme.holds
+    assert "in fifth 5 of 5 by probability" in extreme.sentence
+
+
+def test_a_small_holdout_is_not_refused_for_its_noise(use_case: UseCase) -> None:
+    for seed in range(5):
+        holdout, true = spread(200, seed)
+        assert rules.calibrated(use_case, holdout, true).holds
+
+
+def test_a_slice_that_loses_is_found_though_the_whole_is_level(use_case: UseCase) -> None:
+    holdout, true = spread(4000)
+    origin = np.where(np.arange(4000) % 5 == 0, "chat", "api")
+    noisy = np.where(origin == "chat", np.random.default_rng(3).permutation(true), true)
+    slices = {"lead_origin": origin.tolist()}
+    assert rules.no_slice_much_worse(use_case, slices, holdout, true, true).holds
+    found = rules.no_slice_much_worse(use_case, slices, holdout, noisy, true)
+    assert not found.holds
+    assert "lead_origin=chat" in found.sentence
+    assert "lead_origin=api" not in found.sentence
+    few = {"lead_origin": ["rare" if at < 50 else "api" for at in range(4000)]}
+    assert list(rules.no_slice_much_worse(use_case, few, holdout, noisy, true).figures["slices"]) == ["lead_origin=api"]

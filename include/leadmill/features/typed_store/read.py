@@ -19,13 +19,15 @@ Row = tuple[Any, ...]
 
 
 class Reader:
-    """The statement that reads some features of one view; made once, and prepared by each connection that runs it."""
+    """The statements that read some features of one view; made once, and prepared by each connection that runs them."""
 
     def __init__(self, table: OnlineTable, features: Sequence[OnlineColumn], ttl: timedelta | None) -> None:
         self._keys, self._features = table.keys, tuple(features)
         # A ttl of 0 never expires.
         self._ages = [ttl] if ttl else []
-        self._statement = self._select(table).as_bytes(None)
+        # Binding and expanding an array of one takes as long as the rest of the read.
+        self._of_one = self._select(table, _is_one(table.keys)).as_bytes(None)
+        self._of_many = self._select(table, _is_among(table.keys)).as_bytes(None)
         self._nothing: Row = (None,) * (1 + len(features))
 
     def keys(self, values: Mapping[str, Sequence[Any]]) -> list[Key]:
@@ -37,9 +39,13 @@ class Reader:
         """For each key its row, or None where there is none or it is older than the ttl."""
         if not keys:
             return []
-        by_column = [list(values) for values in zip(*dict.fromkeys(keys), strict=True)]
+        asked = list(dict.fromkeys(keys))
+        if len(asked) == 1:
+            statement, values = self._of_one, list(asked[0])
+        else:
+            statement, values = self._of_many, [list(column) for column in zip(*asked, strict=True)]
         with connection.cursor(binary=True) as cursor:
-            found = cursor.execute(self._statement, [*by_column, *self._ages], prepare=True).fetchall()
+            found = cursor.execute(statement, [*values, *self._ages], prepare=True).fetchall()
         width = len(self._keys)
         held = {row[:width]: row[width:] for row in found}
         return [held.get(key) for key in keys]
@@ -66,20 +72,30 @@ class Reader:
             vector.MergeFromString(frame)
             column.kind.fill(vector.values.add, values)
 
-    def _select(self, table: OnlineTable) -> sql.Composed:
+    def _select(self, table: OnlineTable, which: sql.Composable) -> sql.Composed:
         keys = [column.name for column in table.keys]
-        arrays = [sql.SQL(f"${n}::{column.kind.sql_type}[]") for n, column in enumerate(table.keys, start=1)]
-        if len(keys) == 1:
-            among = sql.SQL("{} = ANY ({})").format(sql.Identifier(*keys), *arrays)
-        else:
-            among = sql.SQL("({}) IN (SELECT * FROM unnest({}))").format(listed(keys), sql.SQL(", ").join(arrays))
         young = (
             sql.SQL(f" AND {{}} >= now() - ${len(keys) + 1}").format(sql.Identifier(EVENT))
             if self._ages
             else sql.SQL("")
         )
         columns = listed([*keys, EVENT, *(column.name for column in self._features)])
-        return sql.SQL("SELECT {} FROM {} WHERE {}{}").format(columns, table.address, among, young)
+        return sql.SQL("SELECT {} FROM {} WHERE {}{}").format(columns, table.address, which, young)
+
+
+def _is_one(keys: Sequence[OnlineColumn]) -> sql.Composed:
+    places = [sql.SQL(f"{{}} = ${n}::{column.kind.sql_type}") for n, column in enumerate(keys, start=1)]
+    return sql.SQL(" AND ").join(
+        place.format(sql.Identifier(key.name)) for place, key in zip(places, keys, strict=True)
+    )
+
+
+def _is_among(keys: Sequence[OnlineColumn]) -> sql.Composed:
+    arrays = [sql.SQL(f"${n}::{column.kind.sql_type}[]") for n, column in enumerate(keys, start=1)]
+    if len(keys) == 1:
+        return sql.SQL("{} = ANY ({})").format(sql.Identifier(keys[0].name), *arrays)
+    names = listed([column.name for column in keys])
+    return sql.SQL("({}) IN (SELECT * FROM unnest({}))").format(names, sql.SQL(", ").join(arrays))
 
 
 def _asked(value: Any) -> Any:

@@ -1,0 +1,220 @@
+"""Commands about the registry and its ledger. What is heavy is imported inside the command that needs it."""
+
+import getpass
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from leadmill import names, settings
+from leadmill.cli_data import AsJson, Name, connect, err, out, print_json, table, use_case_of
+
+if TYPE_CHECKING:
+    from leadmill.registry.catalog import Reign
+    from leadmill.registry.ledger import Decision
+    from leadmill.spec import UseCase
+
+Version = Annotated[str, typer.Argument(metavar="VERSION", help="Version of the model.", show_default=False)]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the decision.")]
+
+model_app = typer.Typer(help="The registry and its ledger.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to the command line."""
+    model_app.command("list")(model_list)
+    model_app.command("show")(model_show)
+    model_app.command("compare")(model_compare)
+    model_app.command("choose")(model_choose)
+    model_app.command("rollback")(model_rollback)
+    model_app.command("register")(model_register)
+    app.add_typer(model_app, name="model")
+
+
+def model_list(name: Name, as_json: AsJson = False) -> None:
+    """Every version of the model, newest first (* is the champion), and which was champion when."""
+    use_case = use_case_of(name)
+    connect()
+    from leadmill.registry.catalog import list_models, reigns
+
+    listed, champions = list_models(use_case), reigns(use_case)
+    if as_json:
+        print_json({"models": [asdict(one) for one in listed], "champions": [asdict(one) for one in champions]})
+        return
+    rows = [
+        [
+            f"{one.model.version} *" if one.serving else one.model.version,
+            one.model.candidate,
+            f"{one.model.training_rows:,}",
+            *(_folds(one.model.metrics, metric) for metric in ("roc_auc", "pr_auc", "brier")),
+            one.last_decision.verdict if one.last_decision else "",
+            f"{one.model.created_at:%Y-%m-%d %H:%M}",
+        ]
+        for one in listed
+    ]
+    heads = ["version", "model", "training rows", "ROC AUC", "PR AUC", "Brier", "verdict", "trained (source's clock)"]
+    out.print(table(heads, rows) if rows else f"'{use_case.name}' has no model yet.")
+    if champions:
+        heads = ["champion", "from (source's clock)", "until", "became it by", "who or which run"]
+        out.print(table(heads, [_reign(one) for one in champions]))
+
+
+def model_show(
+    name: Name,
+    version: Annotated[str | None, typer.Argument(help="Version; the champion without it.", show_default=False)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """One version: its figures, its bands and every decision about it."""
+    use_case = use_case_of(name)
+    connect()
+    from leadmill.errors import NoChampion
+    from leadmill.registry.catalog import show_model
+    from leadmill.registry.champion import champion_version
+
+    wanted = version or champion_version(use_case)
+    if wanted is None:
+        raise NoChampion(use_case.name)
+    shown = show_model(use_case, wanted)
+    if as_json:
+        print_json(asdict(shown))
+        return
+    found = shown.model
+    title = f"[bold]{escape(use_case.title)}, version {wanted}[/bold]{' (champion)' if shown.serving else ''}"
+    rows = f"{found.training_rows:,} training rows, {found.positives:,} positive"
+    out.print(f"{title}: {found.candidate}, {rows}, MLflow run {found.mlflow_run_id}")
+    out.print(table(["figure", "folds", "newest rows [95 %]"], _figure_rows(found.metrics)))
+    if found.bands:
+        out.print("Bands: " + ", ".join(f"{one['band']} from {one['from']:.4f}" for one in found.bands))
+    for one in shown.decisions:
+        out.print(
+            f"{one.decided_at:%Y-%m-%d %H:%M} {one.verdict} by {one.actor}: {'; '.join(one.reasons)}", markup=False
+        )
+
+
+def model_compare(name: Name, first: Version, second: Version, as_json: AsJson = False) -> None:
+    """Two versions on the same newest rows, which neither has learned from."""
+    use_case = use_case_of(name)
+    connect()
+    from leadmill.registry.compare import compare
+
+    found = compare(use_case, first, second)
+    if as_json:
+        print_json(asdict(found))
+        return
+    named = [
+        f"{version}{' *' if version == found.serving else ''} ({candidate})"
+        for version, candidate in zip(found.versions, found.candidates, strict=True)
+    ]
+    rows = [
+        [
+            metric,
+            f"{found.metrics[0][metric]:.4f}",
+            f"{found.metrics[1][metric]:.4f}",
+            f"{gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]",
+        ]
+        for metric, gain in found.better_by.items()
+    ]
+    out.print(f"{found.rows:,} rows that neither has learned from, {found.positives:,} positive")
+    if rows:
+        out.print(table(["figure", *named, f"version {first} better by [95 %]"], rows))
+    else:
+        out.print("That is too few to compare them on.")
+
+
+def model_choose(name: Name, version: Version, reason: Reason = "", as_json: AsJson = False) -> None:
+    """Make a version champion by hand, whatever the gate said of it; recorded with who and why. Rescoring starts."""
+    use_case = use_case_of(name)
+    connect()
+    from leadmill.registry.by_hand import NO_REASON, choose
+
+    _decided(use_case, choose(use_case, version, _who(), reason or NO_REASON), as_json)
+
+
+def model_rollback(name: Name, reason: Reason = "", as_json: AsJson = False) -> None:
+    """Put the previous champion back, with its own bands; recorded with who and why. Rescoring starts."""
+    use_case = use_case_of(name)
+    connect()
+    from leadmill.registry.by_hand import NO_REASON, rollback
+
+    _decided(use_case, rollback(use_case, _who(), reason or NO_REASON), as_json)
+
+
+def model_register(
+    name: Name,
+    file: Annotated[Path, typer.Argument(metavar="FILE.skops", help="A scikit-learn pipeline.", show_default=False)],
+    reason: Reason = "",
+    as_json: AsJson = False,
+) -> None:
+    """Register a model that was trained elsewhere, if it meets the contract, and let the gate judge it.
+
+    It takes columns named like the features (and their _missing flags) and answers with probabilities of 0 and 1. What
+    passes waits for 'model choose'.
+    """
+    use_case = use_case_of(name)
+    connect()
+    from datetime import UTC, datetime
+
+    from leadmill.registry.external import register as register_model
+
+    run_key = f"register/{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"
+    verdict = register_model(use_case, file, run_key, _who(), reason or f"trained elsewhere: {file.name}")
+    if as_json:
+        print_json(asdict(verdict))
+    else:
+        word = "passed" if verdict.passed else "did not pass"
+        out.print(f"Version {verdict.version} {word} the gate: {'; '.join(verdict.reasons)}", markup=False)
+        out.print(f"./leadmill model choose {use_case.name} {verdict.version} makes it champion.")
+
+
+def _decided(use_case: "UseCase", decision: "Decision", as_json: bool) -> None:
+    """Print what was decided, and start the rescoring: the champion has changed."""
+    how = _rescore(use_case, decision)
+    if as_json:
+        print_json({**asdict(decision), "rescoring": how})
+        return
+    word = {"rolled_back": "was put back", "chosen": "was chosen"}[decision.verdict]
+    before = f", in place of {decision.champion_before}" if decision.champion_before else ""
+    out.print(f"Version {decision.version} ({decision.candidate}) {word} as champion{before}. {how}", markup=False)
+
+
+def _rescore(use_case: "UseCase", decision: "Decision") -> str:
+    """Tell Airflow that the champion changed, as a promotion does; what will happen now, in a sentence."""
+    from leadmill.local.airflow_api import Airflow, AirflowRefused
+
+    known = settings.required("AIRFLOW_URL"), settings.required("AIRFLOW_USER"), settings.required("AIRFLOW_PASSWORD")
+    try:
+        with Airflow(*known) as airflow:
+            airflow.emit(names.model_asset(use_case), {"verdict": decision.verdict, "version": decision.version})
+    except AirflowRefused as error:
+        err.print(escape(str(error)), soft_wrap=True)
+        return f"Airflow could not be told; the hourly run of {use_case.name}_score will rescore everything by it."
+    return f"{use_case.name}_score rescores everything by it now."
+
+
+def _who() -> str:
+    return f"{getpass.getuser()} (command line)"
+
+
+def _reign(one: "Reign") -> list[str]:
+    until = f"{one.until:%Y-%m-%d %H:%M}" if one.until else "now"
+    return [one.version, f"{one.since:%Y-%m-%d %H:%M}", until, one.verdict.replace("_", " "), one.actor]
+
+
+def _folds(metrics: Mapping[str, Any], name: str) -> str:
+    figure = metrics["cross_validation"]["metrics"].get(name)
+    return f"{figure['mean']:.3f} ± {figure['std']:.3f}" if figure else ""
+
+
+def _figure_rows(metrics: Mapping[str, Any]) -> list[list[str]]:
+    crossed, held = metrics["cross_validation"], metrics["holdout"]["metrics"]
+    rows = []
+    for name in held:
+        newest = held[name]
+        interval = f"{newest['value']:.3f} [{newest['low']:.3f}, {newest['high']:.3f}]"
+        rows.append([name, _folds(metrics, name), interval])
+    for variant, figures in crossed["variants"].items():
+        rows += [[f"{variant}: {name}", f"{one['mean']:.3f} ± {one['std']:.3f}", ""] for name, one in figures.items()]
+    return rows

@@ -1,0 +1,70 @@
+"""Rows that the source gives again, in one window or in the overlap of two: all but the first go."""
+
+import psycopg
+from psycopg import sql as pgsql
+
+from leadmill import names
+from leadmill.extract.copying import given_columns
+from leadmill.extract.windows import Window
+from leadmill.spec import UseCase
+
+
+def remove_repeated(use_case: UseCase, window: Window, target: psycopg.Connection) -> int:
+    """Delete the window's raw rows that say nothing new; how many there were.
+
+    A snapshot's row is new when its content or its recorded time is. A fact is new when its content is: sent again it
+    says nothing, whenever that was recorded, and the first recorded copy is kept. Nor is it new where it was read
+    before a column was declared that it has a value for.
+    """
+    raw = pgsql.Identifier(*names.raw_table(use_case).split("."))
+    if not use_case.has_events:
+        statements = [_SNAPSHOT]
+    elif window.since is None:
+        statements = [_FACT_TWICE]
+    else:
+        statements = [_FACT_TWICE, _FACT_KNOWN, _said_before(use_case)]
+    first = target.execute(
+        pgsql.SQL("SELECT min(recorded_at)::text FROM {} WHERE window_id = %s").format(raw), [window.window_id]
+    ).fetchone()
+    parts = {
+        "raw": raw,
+        "window": pgsql.Literal(window.window_id),
+        "first": pgsql.Literal(first and first[0]),
+        "since": pgsql.Literal(window.since),
+        "overlap": pgsql.Literal(use_case.source.overlap),
+        "version": pgsql.Literal(use_case.version),
+    }
+    return sum(target.execute(statement.format(**parts)).rowcount for statement in statements)
+
+
+# An earlier window's row that is the same is no older than the first row of this one.
+_SNAPSHOT = pgsql.SQL(
+    "DELETE FROM {raw} WHERE window_id = {window} AND row_no IN (SELECT row_no FROM ("
+    " SELECT window_id, row_no, row_number() OVER ("
+    "  PARTITION BY recorded_at, content_hash ORDER BY window_id = {window}, row_no) AS copy_no"
+    " FROM {raw} WHERE recorded_at >= {first}) AS numbered WHERE window_id = {window} AND copy_no > 1)"
+)
+_FACT_TWICE = pgsql.SQL(
+    "DELETE FROM {raw} WHERE window_id = {window} AND row_no IN (SELECT row_no FROM ("
+    " SELECT row_no, row_number() OVER (PARTITION BY content_hash ORDER BY recorded_at, row_no) AS copy_no"
+    " FROM {raw} WHERE window_id = {window}) AS numbered WHERE copy_no > 1)"
+)
+_FACT_KNOWN = pgsql.SQL(
+    "DELETE FROM {raw} AS n WHERE n.window_id = {window} AND EXISTS (SELECT FROM {raw} AS r"
+    " WHERE r.content_hash = n.content_hash AND r.window_id <> {window})"
+)
+
+
+def _said_before(use_case: UseCase) -> pgsql.SQL:
+    """Facts of the overlap that another version of the spec read, which said the same then, or less.
+
+    Their hash is over the columns that were declared then. A column that is new has made them say less.
+    """
+    said = " AND ".join(f'(r."{name}" IS NULL OR r."{name}" = n."{name}")' for name in given_columns(use_case))
+    return pgsql.SQL(
+        "DELETE FROM {raw} AS n WHERE n.window_id = {window} AND n.recorded_at <= {since} AND EXISTS ("
+        "SELECT FROM {raw} AS r JOIN ops.windows AS w USING (window_id)"
+        " WHERE r.recorded_at = n.recorded_at AND r.recorded_at <= {since} AND r.recorded_at > {since} - {overlap}"
+        " AND w.spec_version <> {version} AND r.window_id <> {window} AND "
+        f"{said})"
+    )

@@ -1,0 +1,58 @@
+"""What a use case says of its models: which compete, how one is chosen, and what it must show before it may serve."""
+
+from datetime import timedelta
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import Field, model_validator
+
+from leadmill.columns import Duration, Frozen, Identifier
+
+Candidate = Literal["logistic_regression", "additive_scorecard", "random_forest", "hist_gradient_boosting"]
+# What a finding of the leak scan may be about beside a feature.
+NO_FEATURES = ("features_sql", "event_timestamp", "outcome_times")
+
+
+class Model(Frozen):
+    """Candidates from simple to complex, the metric that chooses, and named variants for comparison only.
+
+    ``choice``: the first candidate within one standard error of the best, or the best. ``class_weights: balanced`` lets
+    both classes weigh the same while a classifier learns; the calibration behind it sees the true shares again.
+    ``prior`` is the true share of positives where the source holds rebalanced rows. ``allowed_leaks`` gives a reason
+    for each finding of the leak scan that is right after all, by feature or by one of NO_FEATURES.
+    """
+
+    candidates: tuple[Candidate, ...] = Field(min_length=1)
+    metric: Literal["pr_auc", "roc_auc", "log_loss"] = "pr_auc"
+    choice: Literal["one_standard_error", "best"] = "one_standard_error"
+    class_weights: Literal["none", "balanced"] = "none"
+    prior: float | None = Field(default=None, gt=0, lt=1)
+    inputs: tuple[str, ...] = ()
+    variants: dict[Identifier, tuple[str, ...]] = Field(default_factory=dict)
+    leak_alarm: float = 0.97
+    allowed_leaks: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _simple_first(self) -> Self:
+        order = [name for name in get_args(Candidate) if name in self.candidates]
+        if list(self.candidates) != order:
+            raise ValueError(f"'candidates' each once and from simple to complex: {', '.join(order)}")
+        return self
+
+
+class Gate(Frozen):
+    """What a challenger must show before it may serve, and who then decides.
+
+    ``calibration`` is how far the mean probability may be off the positive rate, over all and in each fifth by score.
+    ``slices`` are features by whose levels it may not lose more than ``slice_worse_by`` against the champion.
+    ``mode``: what passes is promoted (auto), is promoted once a person approves within ``answer_within`` (ask), or is
+    kept for a choice by hand (never).
+    """
+
+    min_rows: int = Field(default=1000, ge=20)
+    min_positives: int = Field(default=120, ge=10)
+    non_inferior_by: float = Field(default=0.005, ge=0)
+    calibration: float = Field(default=0.05, gt=0, lt=1)
+    slices: tuple[str, ...] = ()
+    slice_worse_by: float = Field(default=0.02, ge=0)
+    mode: Literal["auto", "ask", "never"] = "auto"
+    answer_within: Duration = timedelta(days=1)

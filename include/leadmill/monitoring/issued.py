@@ -1,0 +1,62 @@
+"""Scores as they were issued, joined with what is known now: one row per entity."""
+
+from datetime import timedelta
+
+from leadmill import names
+from leadmill.features.closed import closed_sql
+from leadmill.spec import UseCase
+
+WINDOWS = (30, 90)
+"""Trailing windows in days."""
+_NO_TIME = timedelta(0)
+
+
+def first_scores_sql(use_case: UseCase) -> str:
+    """SQL of each entity's first score issued in (``:since``, ``:until``]: key, probability, band, scored_at, version.
+
+    The first, because the choice may not depend on how things went: the last score of a lead that was won is a high
+    one. So every entity counts once, and a well calibrated model looks well calibrated.
+    """
+    key = use_case.entity.key
+    return (
+        f"SELECT DISTINCT ON ({key}) {key}, probability, band, scored_at, model_version "
+        f"FROM {names.history_table(use_case)} WHERE scored_at > :since AND scored_at <= :until "
+        f"ORDER BY {key}, scored_at, feature_timestamp, run_id"
+    )
+
+
+def judged_scores_sql(use_case: UseCase) -> str:
+    """SQL of those first scores whose outcome is known: the same columns and ``positive`` (0 or 1).
+
+    With a horizon as in training: positive is who had a positive outcome within the horizon after the score; who had
+    closed by then, whenever that was recorded, or closed without an outcome within it (was deleted), is left out.
+    Where labels are known at load, the newest outcome counts that was not yet known when the score was issued.
+    """
+    key, labels, horizon = use_case.entity.key, names.labels_table(use_case), use_case.label.horizon
+    issued = first_scores_sql(use_case)
+    if horizon is None:
+        return (
+            f"SELECT s.*, l.label\\:\\:int AS positive FROM ({issued}) AS s "
+            f"JOIN LATERAL (SELECT label FROM {labels} AS l "
+            f"WHERE l.{key} = s.{key} AND l.known_at > s.scored_at AND l.label IS NOT NULL "
+            "ORDER BY l.known_at DESC LIMIT 1) AS l ON true"
+        )
+    within = (
+        f"l.{key} = s.{key} AND l.occurred_at > s.scored_at "
+        f"AND l.occurred_at <= s.scored_at + interval '{horizon.total_seconds():.0f} seconds'"
+    )
+    closed_by_then = (
+        f"coalesce((SELECT l.closed FROM {labels} AS l WHERE l.{key} = s.{key} AND l.occurred_at <= s.scored_at "
+        "ORDER BY l.occurred_at DESC LIMIT 1), false)"
+    )
+    return (
+        f"SELECT * FROM (SELECT s.*, (EXISTS (SELECT FROM {labels} AS l WHERE {within} AND l.label = 1))\\:\\:int "
+        f"AS positive, EXISTS (SELECT FROM {labels} AS l WHERE {within} AND l.closed AND l.label IS NULL) AS censored "
+        f"FROM ({issued}) AS s WHERE NOT {closed_by_then} AND NOT {closed_sql(use_case, f's.{key}', 's.scored_at')}) "
+        "AS judged WHERE positive = 1 OR NOT censored"
+    )
+
+
+def matured_after(use_case: UseCase) -> timedelta:
+    """From a score until its outcome is certain."""
+    return use_case.label.matures_after if use_case.label.horizon is not None else _NO_TIME

@@ -1,0 +1,71 @@
+"""The monitoring DAG: are features, scores and stages as they should be?"""
+
+import logging
+
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, dag, task
+
+from leadmill.orchestration import assets, runtime
+from leadmill.spec import UseCase
+
+log = logging.getLogger(__name__)
+
+
+def monitor(use_case: UseCase) -> DAG:
+    """Look for drift, judge the scores as issued on matured outcomes, check every stage's deadline; tell of new alerts.
+
+    Runs daily and after each publication of scores. What it finds stays in `ops.*` with its history; each new alert is
+    told once, in the log and by mail where the spec names addresses. Only found drift is an event for others.
+    """
+    daily = CronTriggerTimetable("30 4 * * *", timezone="UTC", run_immediately=False)
+
+    @dag(
+        schedule=AssetOrTimeSchedule(timetable=daily, assets=[assets.scores(use_case)]),
+        **runtime.dag_arguments(use_case, "monitor", "monitoring", monitor, retries=2),
+    )
+    def build() -> None:
+        @task(
+            task_display_name="Look for drift",
+            inlets=[assets.features(use_case), assets.scores(use_case)],
+            outlets=[assets.drift(use_case)],
+        )
+        def drift() -> str:
+            from leadmill.monitoring.drift import WATCH, watch_drift
+            from leadmill.orchestration.notify import notify
+
+            with runtime.stage(use_case, "drift") as run_id:
+                found = watch_drift(use_case, run_id)
+                runtime.handled(found.rows)
+                notify(use_case, WATCH)
+            if not found.drifted:
+                runtime.skip(f"No drift: {len(found.subjects)} subjects compared with model {found.model_version}.")
+            return f"drifted: {', '.join(found.drifted)}"
+
+        @task(task_display_name="Judge the scores as issued", inlets=[assets.scores(use_case)])
+        def performance() -> str:
+            from leadmill.monitoring.follow_up import ensure_follow_up_view
+            from leadmill.monitoring.performance import WATCH, watch_performance
+            from leadmill.orchestration.notify import notify
+
+            with runtime.stage(use_case, "performance") as run_id:
+                ensure_follow_up_view(use_case)
+                found = watch_performance(use_case, run_id)
+                runtime.handled(max(one.ranking.n for one in found))
+                notify(use_case, WATCH)
+            return "; ".join(f"{one.days} days: {one.ranking.n:,} matured" for one in found)
+
+        @task(task_display_name="Check the deadlines")
+        def freshness() -> str:
+            from leadmill.monitoring.freshness import WATCH, watch_freshness
+            from leadmill.orchestration.notify import notify
+
+            with runtime.stage(use_case, "freshness") as run_id:
+                found = watch_freshness(use_case, run_id)
+                notify(use_case, WATCH)
+            late = [one.stage for one in found if one.late]
+            return f"late: {', '.join(late)}" if late else "nothing is late"
+
+        drift()
+        performance()
+        freshness()
+
+    return build()

@@ -1,0 +1,57 @@
+"""Two versions on the same newest rows, of entities from which neither compared champion has learned."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from leadmill.registry import ledger
+from leadmill.registry.champion import load_pipeline
+from leadmill.registry.contract import inputs_from
+from leadmill.registry.dataset import TrainingSet, stored_frame
+from leadmill.spec import UseCase
+from leadmill.training.data import Rows
+from leadmill.training.inputs import model_frame
+from leadmill.training.metrics import Array
+from leadmill.training.predict import probabilities
+from leadmill.training.split import temporal_holdout
+
+
+@dataclass(frozen=True)
+class Unlearned:
+    """The holdout rows that every one of some versions can be judged on fairly: as rows, and as they stand."""
+
+    holdout: Rows
+    frame: pd.DataFrame
+
+    def answers(self, use_case: UseCase, version: str) -> Array:
+        """What a registered version says of these rows."""
+        inputs = inputs_from(ledger.known_model(use_case.name, version).inputs)
+        return probabilities(load_pipeline(use_case.name, version), model_frame(self.frame, inputs))
+
+    def slices(self, use_case: UseCase) -> dict[str, list[str]]:
+        """Level of each row by every feature of ``gate.slices``."""
+        found = {}
+        for name in use_case.gate.slices:
+            column, values = use_case.features[name], self.frame[name]
+            ordered = column.type == "ordered"
+            found[name] = [column.levels[int(value)] if ordered else str(value).lower() for value in values]
+        return found
+
+
+def unlearned(use_case: UseCase, rows: TrainingSet, versions: Sequence[str]) -> Unlearned:
+    """Holdout rows of entities that are in no row that taught one of ``versions``."""
+    at = np.arange(len(rows.split.holdout))
+    for version in versions:
+        at = at[_unknown_to(use_case, version, rows)[at]]
+    return Unlearned(rows.holdout.take(at), rows.frame.iloc[rows.split.holdout[at]])
+
+
+def _unknown_to(use_case: UseCase, version: str, rows: TrainingSet) -> NDArray[np.bool_]:
+    """Whether each holdout row's entity is in no row that taught ``version``."""
+    taught, key = stored_frame(ledger.known_model(use_case.name, version).mlflow_run_id), use_case.entity.key
+    learned = taught[key].iloc[temporal_holdout(use_case, taught).train]
+    unknown: NDArray[np.bool_] = ~rows.frame[key].iloc[rows.split.holdout].isin(learned).to_numpy()
+    return unknown

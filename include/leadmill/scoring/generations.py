@@ -1,0 +1,106 @@
+"""Generations: every scoring run writes its rows under a number of its own, which nobody sees until it is published."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from leadmill import names
+from leadmill.spec import UseCase
+
+
+def lock(connection: Connection, use_case: UseCase) -> None:
+    """Let one transaction at a time change which scores are shown; readers never wait for it."""
+    connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"leadmill/{use_case.name}/scores"}
+    )
+
+
+def begin(connection: Connection, use_case: UseCase, run_id: str, moment: datetime) -> int:
+    """The run's generation, empty: what an earlier attempt wrote is removed."""
+    lock(connection, use_case)
+    found = unpublished(connection, use_case, run_id)
+    if found is not None:
+        _discard(connection, use_case, found)
+    made = connection.execute(
+        text(
+            f"INSERT INTO {names.score_runs_table(use_case)} (generation, run_id, planned_at, shown) "
+            f"SELECT coalesce(max(generation), 0) + 1, :run, :moment, false FROM {names.score_runs_table(use_case)} "
+            "RETURNING generation"
+        ),
+        {"run": run_id, "moment": moment},
+    )
+    generation: int = made.scalar_one()
+    return generation
+
+
+def unpublished(connection: Connection, use_case: UseCase, run_id: str) -> int | None:
+    """The generation in which the run is at work, or None."""
+    found = connection.execute(
+        text(f"SELECT generation FROM {names.score_runs_table(use_case)} WHERE run_id = :run AND published IS NULL"),
+        {"run": run_id},
+    )
+    generation: int | None = found.scalar_one_or_none()
+    return generation
+
+
+def shown(connection: Connection, use_case: UseCase) -> int:
+    """The generation that readers see; 0 before the first."""
+    found = connection.execute(text(f"SELECT generation FROM {names.score_runs_table(use_case)} WHERE shown"))
+    generation: int = found.scalar_one_or_none() or 0
+    return generation
+
+
+def published_rows(connection: Connection, use_case: UseCase, run_id: str) -> tuple[int, int]:
+    """How many rows the run has brought in all it published, and how many of them became scores."""
+    row = connection.execute(
+        text(
+            "SELECT coalesce(sum(staged), 0)::bigint, coalesce(sum(published), 0)::bigint "
+            f"FROM {names.score_runs_table(use_case)} WHERE run_id = :run"
+        ),
+        {"run": run_id},
+    ).one()
+    return row[0], row[1]
+
+
+def show(connection: Connection, use_case: UseCase, generation: int) -> None:
+    """Have readers see this generation from the commit on."""
+    connection.execute(
+        text(
+            f"UPDATE {names.score_runs_table(use_case)} SET shown = NOT shown WHERE shown <> (generation = :generation)"
+        ),
+        {"generation": generation},
+    )
+
+
+def close(connection: Connection, use_case: UseCase, generation: int, staged: int, published: int) -> None:
+    """Write down that the run of ``generation`` is published: rows that it brought, and that became scores."""
+    connection.execute(
+        text(
+            f"UPDATE {names.score_runs_table(use_case)} SET staged = :staged, published = :published "
+            "WHERE generation = :generation"
+        ),
+        {"staged": staged, "published": published, "generation": generation},
+    )
+    connection.execute(text(f"DROP TABLE IF EXISTS {names.due_table(use_case, generation)}"))
+
+
+def discard_abandoned(connection: Connection, use_case: UseCase) -> None:
+    """Remove what runs left that ended without publishing, a day before the newest that did; one at work keeps its own.
+
+    Call it under the lock.
+    """
+    abandoned = connection.execute(
+        text(
+            f"SELECT generation FROM {names.score_runs_table(use_case)} WHERE published IS NULL AND planned_at < "
+            f"(SELECT max(planned_at) FROM {names.score_runs_table(use_case)} WHERE published IS NOT NULL) "
+            "- interval '1 day'"
+        )
+    )
+    for generation in abandoned.scalars().all():
+        _discard(connection, use_case, generation)
+
+
+def _discard(connection: Connection, use_case: UseCase, generation: int) -> None:
+    connection.execute(text(f"DROP TABLE IF EXISTS {names.due_table(use_case, generation)}"))
+    for table in (names.score_rows_table(use_case), names.score_runs_table(use_case)):
+        connection.execute(text(f"DELETE FROM {table} WHERE generation = :generation"), {"generation": generation})

@@ -1,0 +1,1 @@
+"""Whether a feature knows the outcome: looked at before any model is fitted."""
