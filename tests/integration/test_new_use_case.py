@@ -205,7 +205,7 @@ def test_its_page_follows_from_the_spec(run: Run) -> None:
         assert words in shown
 
 
-def test_airflow_finds_its_three_dags_and_parses_them_light(run: Run) -> None:
+def test_airflow_finds_its_dags_and_parses_them_light(run: Run) -> None:
     code = (
         "import json, sys\n"
         "from airflow.dag_processing.dagbag import DagBag\n"

@@ -1,5 +1,6 @@
 """Scores as they were issued against outcomes known later: the same figures as one lead after the other by hand."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -119,3 +120,16 @@ def test_probabilities_that_are_off_open_an_alert_and_their_return_closes_it(
     loose = leads().model_copy(update={"monitor": leads().monitor.model_copy(update={"calibration": 0.9})})
     watch_performance(loose, "loose")
     assert query("SELECT 1 FROM ops.alerts WHERE kind = 'calibration' AND closed_at IS NULL") == []
+
+
+def test_scores_that_rank_far_below_the_holdout_of_their_version_open_an_alert(
+    lives: tuple[list[Row], list[Row]],
+) -> None:
+    metrics = {"holdout": {"metrics": {"roc_auc": {"value": 0.99}}}}
+    shared = {"use_case": "leads", "candidate": "x", "created_at": BEGIN, "training_rows": 1, "positives": 1}
+    shared |= {"data_fingerprint": "f", "spec_version": "s", "inputs": "[]", "metrics": json.dumps(metrics)}
+    write("ops.models", [shared | {"version": version, "mlflow_run_id": version} for version in ("1", "2")])
+    watch_performance(leads(), "worse")
+    alerts = query("SELECT subject, message FROM ops.alerts WHERE kind = 'ranking' AND closed_at IS NULL")
+    assert {row["subject"] for row in alerts} == {"30 days", "90 days"}
+    assert all("far below the holdout's" in row["message"] for row in alerts)

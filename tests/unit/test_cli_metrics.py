@@ -43,8 +43,11 @@ def test_a_file_gets_the_same_text_and_no_draft_stays(
 def test_without_a_stack_the_error_says_how_to_make_one(
     app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LEADMILL_STATE", str(tmp_path / "none"))
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("LEADMILL_STATE", str(tmp_path / "none"))
+        settings.current.cache_clear()
+        error = CliRunner().invoke(app, ["metrics"]).exception
+    # Or the next test's server would be made there.
     settings.current.cache_clear()
-    error = CliRunner().invoke(app, ["metrics"]).exception
     assert isinstance(error, LeadmillError)
     assert "./leadmill up" in str(error)

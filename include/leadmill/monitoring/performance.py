@@ -15,7 +15,6 @@ from leadmill.monitoring.intervals import Interval
 from leadmill.monitoring.issued import WINDOWS, judged_scores_sql, matured_after
 from leadmill.monitoring.ranking import Probabilities, Ranking, Tenth
 from leadmill.monitoring.store import replace_rows
-from leadmill.registry.champion import champion_version
 from leadmill.registry.ledger import model
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine
@@ -86,9 +85,8 @@ def watch_performance(use_case: UseCase, run_id: str) -> list[Performance]:
             text("SELECT max(until) FROM ops.windows WHERE use_case = :name AND status = 'published'"),
             {"name": use_case.name},
         ).scalar_one()
-        expected = _holdout_auc(use_case)
         matured = (verified or now) - matured_after(use_case)
-        found = [_judge(connection, use_case, days, matured, expected) for days in WINDOWS]
+        found = [_judge(connection, use_case, days, matured) for days in WINDOWS]
         replace_rows(connection, "ops.performance", use_case.name, run_id, [_row(one, now) for one in found])
         bands = [{"days": one.days, "as_of": now, **asdict(band)} for one in found for band in one.bands]
         replace_rows(connection, "ops.band_outcomes", use_case.name, run_id, bands)
@@ -98,9 +96,7 @@ def watch_performance(use_case: UseCase, run_id: str) -> list[Performance]:
     return found
 
 
-def _judge(
-    connection: Connection, use_case: UseCase, days: int, until: datetime, expected: float | None
-) -> Performance:
+def _judge(connection: Connection, use_case: UseCase, days: int, until: datetime) -> Performance:
     since = until - timedelta(days=days)
     connection.execute(text(f"DROP TABLE IF EXISTS {_TABLE}"))
     connection.execute(
@@ -119,7 +115,7 @@ def _judge(
         {str(version): int(n) for version, n in versions},
         (),
     )
-    return Performance(**{**vars(found), "alarms": _alarms(use_case, found, expected)})
+    return Performance(**{**vars(found), "alarms": _alarms(use_case, found)})
 
 
 def _bands(connection: Connection, use_case: UseCase) -> list[BandOutcome]:
@@ -133,11 +129,11 @@ def _bands(connection: Connection, use_case: UseCase) -> list[BandOutcome]:
     ]
 
 
-def _alarms(use_case: UseCase, found: Performance, expected: float | None) -> tuple[str, ...]:
+def _alarms(use_case: UseCase, found: Performance) -> tuple[str, ...]:
     limits, positives = use_case.monitor, found.ranking.positives
     if found.ranking.n < limits.min_entities or positives < _FEWEST_POSITIVES:
         return ()
-    area, gap = found.roc_auc_interval, found.gap_interval
+    area, gap, expected = found.roc_auc_interval, found.gap_interval, _holdout_auc(use_case, found.versions)
     raised = {
         "ranking": area is not None and expected is not None and area[1] < expected - limits.ranking,
         "calibration": gap is not None and (gap[0] > limits.calibration or gap[1] < -limits.calibration),
@@ -145,10 +141,9 @@ def _alarms(use_case: UseCase, found: Performance, expected: float | None) -> tu
     return tuple(name for name, beyond in raised.items() if beyond)
 
 
-def _holdout_auc(use_case: UseCase) -> float | None:
-    """Area under the ROC curve that the champion showed on its holdout."""
-    version = champion_version(use_case)
-    row = None if version is None else model(use_case.name, version)
+def _holdout_auc(use_case: UseCase, versions: dict[str, int]) -> float | None:
+    """Area under the ROC curve that the version which issued most of the scores showed on its holdout."""
+    row = model(use_case.name, max(versions, key=lambda version: versions[version]))
     return None if row is None else float(row.metrics["holdout"]["metrics"]["roc_auc"]["value"])
 
 

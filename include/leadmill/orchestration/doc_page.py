@@ -56,14 +56,22 @@ def page(use_case: UseCase) -> str:
         "## Model and scores",
         "",
         f"- Label: {use_case.label.title or use_case.label.name}, " + _matures(use_case),
-        f"- Candidates, from simple to complex: {', '.join(use_case.model.candidates)}; "
-        f"chosen by `{use_case.model.metric}`.",
+        f"- Candidates, from simple to complex: {', '.join(use_case.model.candidates)}; chosen is "
+        f"{_CHOSEN[use_case.model.choice]} by `{use_case.model.metric}`.",
         f"- Gate: at least {gate.min_rows:,} rows and {gate.min_positives:,} positives; at most "
-        f"{gate.non_inferior_by} worse than the champion on the same newest rows.",
+        f"{gate.non_inferior_by} worse than the champion on the same newest rows; {_PROMOTES[gate.mode]}.",
         f"- Score 0 to {score.scale}; bands by share of the population at promotion, best first: {bands}.",
         "",
     ]
     return "\n".join(lines)
+
+
+_CHOSEN = {"one_standard_error": "the first within one standard error of the best", "best": "the best"}
+_PROMOTES = {
+    "auto": "what passes is promoted",
+    "ask": "what passes is promoted once a person approves",
+    "never": "what passes waits for a choice by hand",
+}
 
 
 def write_all() -> list[Path]:

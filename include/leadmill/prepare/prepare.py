@@ -19,6 +19,7 @@ from leadmill.prepare.slices import SliceFiller
 from leadmill.prepare.typed import snapshot_rows
 from leadmill.spec import UseCase
 from leadmill.storage.database import copy_connection, use_case_lock
+from leadmill.storage.figures import sample
 from leadmill.storage.frames import copy_frames
 
 if TYPE_CHECKING:
@@ -88,8 +89,7 @@ def stage(use_case: UseCase, window: Window, batches: "Iterable[pa.Table]", expe
         )
         copy_frames(connection, names.staging_table(use_case), parts())
         # The second check and publication come at once, before Postgres has looked at the new rows by itself.
-        looked_at = f"window_id, row_no, {use_case.entity.key}, event_timestamp, content_hash"
-        connection.execute(f"ANALYZE {names.staging_table(use_case)} ({looked_at})".encode())
+        sample(names.staging_table(use_case), lambda statement: connection.execute(statement.encode()))
         _store_imputers(connection, use_case, window.window_id, filler.fitted)
         connection.execute(
             b"UPDATE ops.windows SET prepared = %(prepared)s, donors = %(donors)s, waiting = %(waiting)s "

@@ -16,7 +16,7 @@ from leadmill.scoring.generations import begin, published_rows, unpublished
 from leadmill.scoring.predict import predict
 from leadmill.spec import UseCase
 from leadmill.storage.database import copy_connection, engine
-from leadmill.storage.frames import copy_frame, read_batches
+from leadmill.storage.frames import copy_frames, read_batches
 
 CHUNK_ROWS = 200_000
 MOST_CHUNKS = 64
@@ -76,17 +76,18 @@ def score_chunk(use_case: UseCase, run_id: str, chunk: Chunk) -> int:
     if generation is None:
         raise _lost(use_case, run_id)
     serving = load_version(use_case, chunk.version)
-    table, rows, within = names.score_rows_table(use_case), 0, _within(use_case, chunk)
+    table, within = names.score_rows_table(use_case), _within(use_case, chunk)
     wanted = [use_case.entity.key, "event_timestamp", "created_timestamp", *(item.name for item in serving.inputs)]
     with copy_connection() as connection:
         connection.execute(
             sql.SQL("DELETE FROM {} WHERE generation = {} AND {}").format(_name(table), generation, within)
         )
         statement = _features(use_case, generation, wanted, within)
-        for batch in read_batches(statement, _BATCH_ROWS, _IN_ORDER):
-            features = batch.to_pandas()
-            scored = predict(use_case, serving, features)
-            rows += copy_frame(connection, table, _scores(scored, features, chunk, generation, run_id))
+        frames = (batch.to_pandas() for batch in read_batches(statement, _BATCH_ROWS, _IN_ORDER))
+        scored = (
+            _scores(predict(use_case, serving, features), features, chunk, generation, run_id) for features in frames
+        )
+        rows = copy_frames(connection, table, scored)
         if rows != chunk.rows:
             raise _lost(use_case, run_id)
         kill_point("score.chunk_copied")

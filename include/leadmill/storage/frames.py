@@ -90,16 +90,14 @@ def _ahead(batches: "Iterator[pa.Table]") -> "Iterator[pa.Table]":
             reader.submit(batches.close).result()  # type: ignore[attr-defined]
 
 
-def copy_frames(connection: psycopg.Connection, table: str, frames: "Iterable[pd.DataFrame]") -> None:
+def copy_frames(connection: psycopg.Connection, table: str, frames: "Iterable[pd.DataFrame]") -> int:
     """:func:`copy_frame` of each, in a thread while the next is made; meanwhile nobody else uses ``connection``."""
     with ThreadPoolExecutor(1) as writer:
-        last = None
+        written, last = 0, None
         for frame in frames:
-            if last:
-                last.result()
+            written += last.result() if last else 0
             last = writer.submit(copy_frame, connection, table, frame)
-        if last:
-            last.result()
+        return written + (last.result() if last else 0)
 
 
 def copy_frame(connection: psycopg.Connection, table: str, frame: "pd.DataFrame") -> int:
