@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -163,9 +164,16 @@ def _coded(frame: "pd.DataFrame", columns: Sequence[Column], levels: dict[str, l
 
 def _one_thread_of_blas() -> Any:
     """On two busy cores the threads of BLAS wait for each other: one thread is up to ten times faster."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    return _thread_pools().limit(limits=1, user_api="blas")
 
-    return threadpool_limits(1, user_api="blas")
+
+@cache
+def _thread_pools() -> Any:
+    """Looking for the libraries takes longer than filling a small window; it finds those that are loaded."""
+    import sklearn.linear_model  # noqa: F401 - loads every BLAS that the imputers use
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+    return ThreadpoolController()
 
 
 def _bounded(values: Any, column: Column) -> Any:
