@@ -28,6 +28,13 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(Path(os.environ["LEADMILL_STATE"]).parent, ignore_errors=True)
 
 
+@pytest.fixture(autouse=True)
+def _settings_of_the_environment() -> Iterator[None]:
+    """What a test set for itself alone is read no more after it."""
+    yield
+    settings.current.cache_clear()
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[dict[str, str]]:
     """A running Postgres with all databases, roles and migrations; its variables, applied to this process."""

@@ -46,12 +46,17 @@ _SQL_TYPES: dict[ColumnType, str] = {
 def slug(text: str) -> str:
     """Canonical level name: lower case, every run of other characters one underscore, none at the ends.
 
-    The SQL in ``quality/values.py`` does the same, so a level written either way is one level.
+    ``quality/values.py`` does the same to columns, so a level written either way is one level.
 
     >>> slug("Flexibility & Convenience")
     'flexibility_convenience'
     """
-    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    return re.sub(r"[^a-z0-9]+", "_", lower(text)).strip("_")
+
+
+def lower(text: str) -> str:
+    """In lower case, letter by letter: of a capital I with a dot Python alone makes two, Arrow and Postgres one."""
+    return text.replace("\u0130", "i").lower()
 
 
 def _identifier(value: str) -> str:

@@ -10,6 +10,8 @@ OWN_COLUMNS = frozenset(
     {
         *("row_no", "window_id", "recorded_at", "content_hash", "copy_no", "event_timestamp", "created_timestamp"),
         *("imputer_version", "spec_version", "as_of", "label", "weight", "known_at", "rules", "suite", "before"),
+        # What drift of the scores is told of beside the features.
+        "score",
     }
 )
 
@@ -75,7 +77,7 @@ def labels_table(use_case: Named) -> str:
 
 
 def due_table(use_case: Named, generation: int) -> str:
-    return f"staging.{use_case.name}_due_{generation}"
+    return f"staging.{safe_name(f'{use_case.name}_due_{generation}')}"
 
 
 def scores_table(use_case: Named) -> str:

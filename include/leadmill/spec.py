@@ -22,6 +22,7 @@ _KEY_PATTERNS = {
     "string": "^[A-Za-z0-9_.@-]{1,200}$",
 }
 _DERIVED = ("folder", "version")
+_QUERIES = ("extract", "features", "labels")
 
 
 def _horizon(value: object) -> object:
@@ -40,7 +41,7 @@ class Entity(Frozen):
 
     @property
     def key_pattern(self) -> str:
-        """POSIX regular expression that every key matches."""
+        """Regular expression that every key matches, for Postgres and for RE2."""
         return _KEY_PATTERNS[self.key_type]
 
     @property
@@ -126,6 +127,8 @@ class Score(Frozen):
         shares = list(self.bands.values())
         if shares != sorted(set(shares)) or not shares or shares[-1] != 1.0 or shares[0] <= 0:
             raise ValueError("shares that rise from the best band to the last, which is 1.0 (A: 0.10, ..., D: 1.0)")
+        if "all" in self.bands:
+            raise ValueError("names other than 'all', which is what figures of all bands together are stored under")
         return self
 
 
@@ -290,6 +293,10 @@ def parse_use_case(file: Path) -> UseCase:
     except ValidationError as error:
         raise _spec_error(shown, raw, error) from error
     _check_inputs(shown, use_case)
+    # A misspelt features.sql would leave a snapshot's columns underived, and nobody would notice.
+    for query in sorted((file.parent / "sql").glob("*.sql")):
+        if query.stem not in _QUERIES:
+            raise SpecError(shown, f"sql/{query.name}", query.stem, f"one of {', '.join(_QUERIES)}", _QUERIES)
     return use_case
 
 

@@ -126,7 +126,7 @@ def test_an_unknown_key_ends_with_1_and_says_so(demo: Demo) -> None:
 
 
 def test_models_are_listed_and_shown(demo: Demo) -> None:
-    (listed,) = demo.json("model", "list", "x_education")
+    (listed,) = demo.json("model", "list", "x_education")["models"]
     assert listed["serving"]
     shown = demo.json("model", "show", "x_education")
     assert shown["model"]["version"] == listed["model"]["version"] == demo.report["models"]["version"]

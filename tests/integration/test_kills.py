@@ -27,6 +27,7 @@ KILLS = (
     ("extract.copied", "extract", "task"),
     ("extract.counted", "extract", "run"),
     ("check_raw.quarantined", "check_raw", "run"),
+    ("check_raw.set_aside", "check_raw", "task"),
     ("impute_encode.copied", "impute_encode", "task"),
     ("impute_encode.copied", "impute_encode", "run"),
     ("publish.appended", "publish", "task"),

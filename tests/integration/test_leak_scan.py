@@ -17,7 +17,7 @@ from leadmill.demo import crm as simulated
 from leadmill.errors import LeakFound
 from leadmill.features.history import training_frame
 from leadmill.registry import store
-from leadmill.registry.begin import begin_training
+from leadmill.registry.begin import begin_training, find_run
 from leadmill.spec import UseCase, load_use_case, parse_use_case
 from leadmill.training.leakage import findings
 from leadmill.training.leakage.scan import scan
@@ -151,7 +151,7 @@ def test_a_leak_stops_the_training_unless_the_spec_allows_it(
     monkeypatch.setattr("leadmill.registry.begin.training_frame", lambda _: leaky)
     with pytest.raises(LeakFound, match=r"'country' \(codes the identity\).*ops\.leaks.*model\.allowed_leaks"):
         begin_training(use_case, "leaky", "a test")
-    assert store.find_experiment(use_case) is None
+    assert find_run(use_case, "leaky") is None
     rows = query("SELECT run_id, kind, feature, allowed, figures FROM ops.leaks")
     assert [(row["run_id"], row["feature"], row["allowed"]) for row in rows] == [("leaky", "country", None)]
     assert rows[0]["figures"]["levels"] == frame["lead_id"].nunique()

@@ -20,15 +20,16 @@ from leadmill.demo.generator import generate, write_csv
 from leadmill.demo.loader import load_file
 from leadmill.errors import ModelUnfit, NoPreviousChampion, PromotionRefused, UnknownVersion
 from leadmill.features.history import training_frame
+from leadmill.orchestration.stages import STAGES
 from leadmill.registry import ledger, store
-from leadmill.registry.begin import begin_training
+from leadmill.registry.begin import begin_training, find_run
 from leadmill.registry.by_hand import choose, rollback
 from leadmill.registry.catalog import reigns
 from leadmill.registry.champion import champion, champion_version
 from leadmill.registry.compare import compare
 from leadmill.registry.documents import Verdict
 from leadmill.registry.evaluate import evaluate
-from leadmill.registry.external import EXTERNAL, register
+from leadmill.registry.external import register
 from leadmill.registry.fit import fit
 from leadmill.registry.gate import gate
 from leadmill.registry.promote import promote, reject
@@ -122,6 +123,15 @@ def test_rollback_puts_the_previous_champion_back_and_says_who_and_why(second_se
     ]
 
 
+def test_a_promotion_that_was_rolled_back_is_not_done_again_by_its_task(second_serves: UseCase) -> None:
+    run_id = ledger.known_model(second_serves.name, "2").mlflow_run_id
+    rollback(second_serves, "vera", "too many calls")
+    with pytest.raises(PromotionRefused, match=r"vera made 1 champion since.*model choose x_education 2"):
+        promote(second_serves, run_id, "the task again")
+    assert champion_version(second_serves) == "1"
+    assert (newest(second_serves).verdict, newest(second_serves).actor) == ("refused", "the task again")
+
+
 def test_there_is_nobody_before_the_first(use_case: UseCase) -> None:
     while champion_version(use_case) != "1":
         rollback(use_case, "vera")
@@ -153,6 +163,12 @@ def test_a_gate_that_never_promotes_holds_what_passes(second_serves: UseCase) ->
     assert newest(second_serves).figures == json.loads(json.dumps(verdict.figures))
 
 
+def test_a_training_that_can_ask_nobody_holds_what_passes(second_serves: UseCase) -> None:
+    assert "model choose x_education" in STAGES["train"](with_gate(second_serves, mode="ask"), "asks nobody")
+    assert champion_version(second_serves) == "2"
+    assert newest(second_serves).verdict == "held"
+
+
 def test_what_a_person_rejects_is_a_refusal_and_stays_one(second_serves: UseCase) -> None:
     run_id, verdict = judged(with_gate(second_serves, mode="ask"), "asked")
     assert verdict.passed
@@ -182,7 +198,7 @@ def test_a_model_from_elsewhere_is_judged_and_serves_when_it_is_chosen(second_se
     use_case = with_gate(second_serves, non_inferior_by=1.0, slice_worse_by=1.0)
     skops.io.dump(pipeline(use_case, COLUMNS), tmp_path / "theirs.skops")
     verdict = register(use_case, tmp_path / "theirs.skops", "register/1", "vera", "made by the data team")
-    assert verdict.candidate == EXTERNAL
+    assert verdict.candidate == ledger.EXTERNAL
     assert champion_version(use_case) == "2"
     assert (newest(use_case).verdict, newest(use_case).version) == ("held", verdict.version), verdict.reasons
     assert newest(use_case).data["reason"] == "made by the data team"
@@ -191,6 +207,8 @@ def test_a_model_from_elsewhere_is_judged_and_serves_when_it_is_chosen(second_se
     assert [item.name for item in serving.inputs] == COLUMNS
     scored = predict(use_case, serving, read_frame("SELECT * FROM features.x_education_latest"))
     assert scored["probability"].between(0, 1).all()
+    # Only its maker knows what it has learned from.
+    assert compare(use_case, "2", verdict.version).rows == 0
     assert rollback(use_case, "vera").version == "2"
 
 
@@ -216,6 +234,9 @@ def test_a_model_that_does_not_meet_the_contract_is_not_registered(use_case: Use
         skops.io.dump(model, file)
         with pytest.raises(ModelUnfit, match=problem):
             register(use_case, file, "register/bad", "vera", "")
+    begun = find_run(use_case, "register/bad")
+    assert begun is not None
+    assert store.client().get_run(begun).info.status == "FAILED"
     file.write_text("no model")
     with pytest.raises(ModelUnfit, match="cannot be read"):
         register(use_case, file, "register/bad", "vera", "")

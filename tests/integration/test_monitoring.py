@@ -90,5 +90,6 @@ def test_metrics_tell_what_was_found(use_case: UseCase) -> None:
     assert told("drift_psi", subject="lead_origin")[0] > 0.2
     assert sum(told("band_ratio")) == pytest.approx(1)
     assert told("stage_age_seconds", stage="publish") < told("stage_deadline_seconds", stage="publish")
+    assert told("stage_late", stage="publish") == [0]
     assert told("open_alerts", watch="drift")[0] >= 2
     assert told("blocked_windows") == [0]

@@ -6,7 +6,21 @@ from typing import Any
 
 import psycopg
 import pytest
-from support import START, Row, Warehouse, changed_use_case, finish, key, lead, query, rows_of, run_etl, x_education
+from support import (
+    START,
+    Row,
+    Warehouse,
+    changed_use_case,
+    finish,
+    key,
+    killed_at,
+    lead,
+    query,
+    rows_of,
+    run_etl,
+    run_stage,
+    x_education,
+)
 
 from leadmill import settings
 from leadmill.errors import LeadmillError, WindowBlocked
@@ -309,3 +323,14 @@ def test_messages_name_where_the_rows_are(crm: Warehouse) -> None:
     for part in ("Window 1 of 'x_education'", "rejected.x_education", "release_window", "watermark stays"):
         assert part in str(caught.value)
     assert json.dumps(caught.value.reasons)
+
+
+def test_a_window_that_nobody_judged_to_the_end_goes_no_further(crm: Warehouse) -> None:
+    insert(crm, [lead(1), bad(2), bad(3)])
+    found = extract(x_education(), "test")
+    assert found.window
+    assert killed_at("check_raw.set_aside", run_stage, "check_raw", found.window.address) == -9
+    with pytest.raises(LeadmillError, match="not checked yet"):
+        impute_encode(x_education(), found.window.address)
+    with pytest.raises(WindowBlocked):
+        check_raw(x_education(), found.window.address, "test")

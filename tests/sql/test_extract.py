@@ -1,9 +1,11 @@
 """Extract: windows of the watermark, overlap, duplicates, the ledger."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import psycopg
 import pytest
-from support import START, Warehouse, finish, key, lead, query, rows_of, run_etl, x_education
+from support import START, Warehouse, changed_use_case, finish, key, lead, query, rows_of, run_etl, x_education
 
 from leadmill import settings
 from leadmill.errors import NoClock, SourceColumnsChanged, SourceUnreachable
@@ -183,6 +185,19 @@ def test_an_unreachable_source_is_named_without_its_password(
         with pytest.raises(SourceUnreachable):
             unread_watermark(x_education())
     assert rows_of("ops.windows") == []
+
+
+def test_a_source_that_fails_amid_its_rows_leaves_nothing(crm: Warehouse, tmp_path: Path) -> None:
+    crm.insert([lead(number) for number in range(3_000)], START - MINUTE)
+    use_case = changed_use_case(tmp_path, lambda raw: None)
+    file = use_case.folder / "sql" / "extract.sql"
+    # Late enough that rows are on their way when it happens.
+    late = "1 / (line - 2900) > -2 AND recorded_at > :since"
+    file.write_text(file.read_text().replace("recorded_at > :since", late))
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        extract(use_case, "test")
+    assert query("SELECT count(*) AS rows FROM raw.x_education")[0]["rows"] == 0
+    assert read().new == 3_000
 
 
 def test_a_source_without_a_clock_is_told_apart(crm: Warehouse) -> None:

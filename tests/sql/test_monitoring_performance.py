@@ -117,6 +117,8 @@ def test_probabilities_that_are_off_open_an_alert_and_their_return_closes_it(
     assert off, "these made-up probabilities are not calibrated"
     opened = query("SELECT subject, kind FROM ops.alerts WHERE closed_at IS NULL")
     assert {row["subject"] for row in opened if row["kind"] == "calibration"} == off
+    prior = strict.model_copy(update={"model": strict.model.model_copy(update={"prior": 0.01})})
+    assert all("calibration" not in one.alarms for one in watch_performance(prior, "a rebalanced source"))
     loose = leads().model_copy(update={"monitor": leads().monitor.model_copy(update={"calibration": 0.9})})
     watch_performance(loose, "loose")
     assert query("SELECT 1 FROM ops.alerts WHERE kind = 'calibration' AND closed_at IS NULL") == []

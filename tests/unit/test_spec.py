@@ -154,6 +154,8 @@ def test_an_error_names_file_path_found_and_allowed(
         (put("score.bands", {"A": 0.1, "B": 0.9}), "score", "the last, which is 1.0"),
         (put("score.bands", {"A": 0.0, "D": 1.0}), "score", "shares that rise"),
         (put("score.bands", {}), "score", "shares that rise"),
+        (put("score.bands", {"A": 0.1, "all": 1.0}), "score", "names other than 'all'"),
+        (put("label.name", "score"), "(file)", "'score' is a column that leadmill's tables have already"),
         (put("score.population", "open"), "(file)", "'horizon: none' closes nothing"),
         (put("task", "multiclass"), "(file)", "'classes' go with 'task: multiclass'"),
         (put("classes", ["a", "b"]), "(file)", "'classes' go with 'task: multiclass', and only with it"),
@@ -224,6 +226,14 @@ def test_the_name_is_that_of_the_folder(spec: Spec, tmp_path: Path) -> None:
     spec["name"] = "other"
     with pytest.raises(SpecError, match="the name of its folder, 'small'"):
         parse_use_case(write(tmp_path, spec))
+
+
+def test_a_misspelt_query_is_found(spec: Spec, tmp_path: Path) -> None:
+    file = write(tmp_path, spec)
+    (file.parent / "sql").mkdir(exist_ok=True)
+    (file.parent / "sql" / "feature.sql").write_text("SELECT * FROM typed\n")
+    with pytest.raises(SpecError, match=r"sql/feature.sql: .*Did you mean 'features'"):
+        parse_use_case(file)
 
 
 def test_an_unknown_use_case_gets_the_nearest_name() -> None:

@@ -98,6 +98,13 @@ def _open(use_case: UseCase, run_id: str) -> str:
                 raise LeadmillError(f"'{use_case.name}' has no features yet. Run {use_case.name}_etl first.")
         else:
             window_id = open_now.window_id
+            connection.execute(
+                text(
+                    "UPDATE ops.windows SET status = 'open', blocked_reason = NULL, prepared = NULL, "
+                    "attempts = attempts + 1 WHERE window_id = :window"
+                ),
+                {"window": window_id},
+            )
             clear_work(connection, use_case, window_id)
     return f"{use_case.name}/{window_id}"
 

@@ -1,6 +1,6 @@
 """``ops.alerts``: a finding beyond a threshold opens an alert once, and the run that no longer finds it closes it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,11 +32,18 @@ class Alert:
 
 
 def settle(
-    connection: Connection, use_case: UseCase, watch: str, run_id: str, now: datetime, findings: Sequence[Finding]
+    connection: Connection,
+    use_case: UseCase,
+    watch: str,
+    run_id: str,
+    now: datetime,
+    findings: Sequence[Finding],
+    not_judged: Collection[str] = (),
 ) -> None:
     """Open what is new among the findings of a watch, keep what is known up to date, close what is gone.
 
-    In the caller's transaction; the same findings again change nothing but the time at which they were last seen.
+    Of subjects that could not be judged nothing is known, so what is open of them stays open. In the caller's
+    transaction; the same findings again change nothing but the time at which they were last seen.
     """
     values = {"name": use_case.name, "watch": watch, "run": run_id, "now": now}
     known = "INSERT INTO ops.alerts (use_case, watch, subject, kind, message, opened_at, opened_by, seen_at) "
@@ -52,9 +59,14 @@ def settle(
     connection.execute(
         text(
             "UPDATE ops.alerts SET closed_at = :now WHERE use_case = :name AND watch = :watch AND closed_at IS NULL "
-            "AND NOT (subject || chr(31) || kind = ANY (CAST(:found AS text[])))"
+            "AND NOT (subject || chr(31) || kind = ANY (CAST(:found AS text[]))) "
+            "AND subject <> ALL (CAST(:not_judged AS text[]))"
         ),
-        {**values, "found": [f"{finding.subject}\x1f{finding.kind}" for finding in findings]},
+        {
+            **values,
+            "found": [f"{finding.subject}\x1f{finding.kind}" for finding in findings],
+            "not_judged": list(not_judged),
+        },
     )
 
 

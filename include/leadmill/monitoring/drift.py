@@ -55,7 +55,8 @@ def watch_drift(use_case: UseCase, run_id: str) -> DriftReport:
         found = _compare(connection, use_case, version)
         _store(connection, use_case, run_id, now, found)
         findings = [Finding(one.subject, kind, one.sentence()) for one in found.subjects for kind in one.alarms]
-        alerts.settle(connection, use_case, WATCH, run_id, now, findings)
+        not_judged = [one.subject for one in found.subjects if not one.judged]
+        alerts.settle(connection, use_case, WATCH, run_id, now, findings, not_judged)
     return found
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from leadmill.monitoring import comparison
+from leadmill.monitoring import comparison, intervals
 from leadmill.monitoring.comparison import Counts
 from leadmill.monitoring.profile import Profile
 from leadmill.monitoring.reference import Reference
@@ -40,7 +40,8 @@ class Drift:
         if "missing" in self.alarms:
             parts.append(f"missing in {self.missing:.1%} of the rows, in training {self.reference_missing:.1%}")
         if "new_levels" in self.alarms:
-            parts.append(f"{self.new_share:.1%} of the rows have an unknown level ({', '.join(self.new_levels)})")
+            # Not which: a source may put anything into them, and this goes into logs and mails.
+            parts.append(f"{self.new_share:.1%} of the rows have an unknown level (see ops.drift.new_levels)")
         return f"{self.subject}: {'; '.join(parts)}, over {self.entities:,} entities"
 
 
@@ -84,7 +85,7 @@ def compare(subject: str, recent: Profile, entities: int, reference: Reference, 
     raised = {
         "distribution": found.psi > limits.psi and found.p_value < alpha,
         "missing": abs(missing - usual) > limits.missing and missing_p < alpha,
-        "new_levels": unknown is not None and unknown > limits.new_levels,
+        "new_levels": unknown is not None and _surely_above(limits.new_levels, unknown, entities),
     }
     return Drift(
         subject,
@@ -103,6 +104,11 @@ def compare(subject: str, recent: Profile, entities: int, reference: Reference, 
         new_share=unknown,
         alarms=tuple(name for name, beyond in raised.items() if beyond and enough),
     )
+
+
+def _surely_above(limit: float, share: float, entities: int) -> bool:
+    interval = intervals.share(share * entities, entities)
+    return interval is not None and interval[0] > limit
 
 
 def _ages(profile: Profile) -> set[int]:

@@ -11,6 +11,7 @@ from leadmill.monitoring import alerts
 from leadmill.monitoring.alerts import Finding
 from leadmill.monitoring.store import replace_rows
 from leadmill.registry.champion import champion_version
+from leadmill.registry.ledger import CROWNING
 from leadmill.scoring.due import due
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine
@@ -43,7 +44,8 @@ _WINDOWS = (
     "max(until) FILTER (WHERE accepted IS NOT NULL AND status <> 'blocked') AS check_raw, "
     "max(until) FILTER (WHERE status = 'published') AS publish, "
     "max(until) FILTER (WHERE status = 'published' AND materialized) AS materialize, min(source_now) AS begun, "
-    "max(blocked_reason) FILTER (WHERE status = 'blocked') AS blocked FROM ops.windows WHERE use_case = :name"
+    "max(blocked_reason) FILTER (WHERE status = 'blocked') AS blocked, "
+    "bool_or(status = 'open' AND attempts > 1) AS retried FROM ops.windows WHERE use_case = :name"
 )
 
 
@@ -51,7 +53,8 @@ def watch_freshness(use_case: UseCase, run_id: str) -> list[Freshness]:
     """How old each stage's newest result is, and the size of each table, stored under ``run_id``; alerts on the late.
 
     Extract to materialize are as old as the watermark through which they are done; score as the oldest features that
-    wait for a score by the champion; train as the newest verdict on a model. Before the first window nothing is late.
+    wait for a score by the champion, counted from when it became champion at the earliest; train as the newest verdict
+    on a challenger. Before the first window nothing is late.
     """
     now = source_now(use_case)
     ensure_tables(use_case)
@@ -64,6 +67,10 @@ def watch_freshness(use_case: UseCase, run_id: str) -> list[Freshness]:
         findings = [Finding(one.stage, "late", one.sentence()) for one in found if one.late]
         if windows.blocked is not None:
             findings.append(Finding("check_raw", "blocked", f"a window is blocked: {windows.blocked}"))
+        elif windows.retried:
+            # A blocked window that is tried again is not released yet.
+            known = [one for one in alerts.open_alerts(use_case, WATCH) if one.kind == "blocked"]
+            findings += [Finding(one.subject, one.kind, one.message) for one in known]
         alerts.settle(connection, use_case, WATCH, run_id, now, findings)
     return found
 
@@ -74,11 +81,20 @@ def _stages(connection: Connection, use_case: UseCase, now: datetime, windows: A
     version = champion_version(use_case)
     if version is not None:
         waiting = connection.execute(
-            text(f"SELECT min(created_timestamp) FROM ({due(use_case)}) AS waiting"), {"version": version}
+            text(
+                "SELECT min(greatest(created_timestamp, crowned)) FROM "
+                f"({due(use_case)}) AS waiting CROSS JOIN (SELECT max(decided_at) AS crowned FROM ops.promotions "
+                "WHERE use_case = :name AND version = :version AND verdict = ANY (:crowning)) AS newest"
+            ),
+            {"name": use_case.name, "version": version, "crowning": list(CROWNING)},
         ).scalar_one()
         reached.append(("score", waiting or now, limits.scored_within))
     verdict = connection.execute(
-        text("SELECT max(decided_at) FROM ops.promotions WHERE use_case = :name"), {"name": use_case.name}
+        text(
+            "SELECT max(decided_at) FROM ops.promotions WHERE use_case = :name "
+            "AND verdict IN ('promoted', 'refused', 'held')"
+        ),
+        {"name": use_case.name},
     ).scalar_one()
     reached.append(("train", verdict or windows.begun, limits.trained_within))
     return [

@@ -30,7 +30,8 @@ def judged_scores_sql(use_case: UseCase) -> str:
 
     With a horizon as in training: positive is who had a positive outcome within the horizon after the score; who had
     closed by then, whenever that was recorded, or closed without an outcome within it (was deleted), is left out.
-    Where labels are known at load, the newest outcome counts that was not yet known when the score was issued.
+    Where labels are known at load, the newest outcome counts, of entities that had none when the score was issued: one
+    that is recorded again has been learned from.
     """
     key, labels, horizon = use_case.entity.key, names.labels_table(use_case), use_case.label.horizon
     issued = first_scores_sql(use_case)
@@ -39,7 +40,9 @@ def judged_scores_sql(use_case: UseCase) -> str:
             f"SELECT s.*, l.label\\:\\:int AS positive FROM ({issued}) AS s "
             f"JOIN LATERAL (SELECT label FROM {labels} AS l "
             f"WHERE l.{key} = s.{key} AND l.known_at > s.scored_at AND l.label IS NOT NULL "
-            "ORDER BY l.known_at DESC LIMIT 1) AS l ON true"
+            "ORDER BY l.known_at DESC LIMIT 1) AS l ON true "
+            f"WHERE NOT EXISTS (SELECT FROM {labels} AS b WHERE b.{key} = s.{key} AND b.known_at <= s.scored_at "
+            "AND b.label IS NOT NULL)"
         )
     within = (
         f"l.{key} = s.{key} AND l.occurred_at > s.scored_at "

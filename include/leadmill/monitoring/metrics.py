@@ -77,12 +77,14 @@ SOURCES = (
     Gauges(
         _newest(
             "ops.freshness",
-            ", extract(epoch FROM age) AS age_seconds, extract(epoch FROM deadline) AS deadline_seconds",
+            ", extract(epoch FROM age) AS age_seconds, extract(epoch FROM deadline) AS deadline_seconds, "
+            "late\\:\\:int AS is_late",
         ),
         ("use_case", "stage"),
         {
             "leadmill_stage_age_seconds": ("age_seconds", "Age of the stage's newest result, by the source's clock"),
             "leadmill_stage_deadline_seconds": ("deadline_seconds", "The most that the spec allows"),
+            "leadmill_stage_late": ("is_late", "1 where it is older, or where there is no result at all"),
         },
     ),
     Gauges(

@@ -51,6 +51,11 @@ class Performance:
     alarms: tuple[str, ...]
 
     @property
+    def subject(self) -> str:
+        """What its alerts are about."""
+        return f"{self.days} days"
+
+    @property
     def roc_auc_interval(self) -> Interval | None:
         """95 % of the area under the ROC curve."""
         found = self.ranking
@@ -91,8 +96,9 @@ def watch_performance(use_case: UseCase, run_id: str) -> list[Performance]:
         bands = [{"days": one.days, "as_of": now, **asdict(band)} for one in found for band in one.bands]
         replace_rows(connection, "ops.band_outcomes", use_case.name, run_id, bands)
         store_following(connection, use_case, run_id, now)
-        findings = [Finding(f"{one.days} days", kind, one.sentence(kind)) for one in found for kind in one.alarms]
-        alerts.settle(connection, use_case, WATCH, run_id, now, findings)
+        findings = [Finding(one.subject, kind, one.sentence(kind)) for one in found for kind in one.alarms]
+        not_judged = [one.subject for one in found if not _enough(use_case, one)]
+        alerts.settle(connection, use_case, WATCH, run_id, now, findings, not_judged)
     return found
 
 
@@ -129,14 +135,20 @@ def _bands(connection: Connection, use_case: UseCase) -> list[BandOutcome]:
     ]
 
 
+def _enough(use_case: UseCase, found: Performance) -> bool:
+    return found.ranking.n >= use_case.monitor.min_entities and found.ranking.positives >= _FEWEST_POSITIVES
+
+
 def _alarms(use_case: UseCase, found: Performance) -> tuple[str, ...]:
-    limits, positives = use_case.monitor, found.ranking.positives
-    if found.ranking.n < limits.min_entities or positives < _FEWEST_POSITIVES:
+    if not _enough(use_case, found):
         return ()
+    limits = use_case.monitor
     area, gap, expected = found.roc_auc_interval, found.gap_interval, _holdout_auc(use_case, found.versions)
+    off = gap is not None and (gap[0] > limits.calibration or gap[1] < -limits.calibration)
     raised = {
         "ranking": area is not None and expected is not None and area[1] < expected - limits.ranking,
-        "calibration": gap is not None and (gap[0] > limits.calibration or gap[1] < -limits.calibration),
+        # Under a prior the probabilities are those of the world and the outcomes those of a rebalanced source.
+        "calibration": off and use_case.model.prior is None,
     }
     return tuple(name for name, beyond in raised.items() if beyond)
 

@@ -53,7 +53,7 @@ def materialize(use_case: UseCase, run_id: str) -> str:
 
 
 def train(use_case: UseCase, run_id: str) -> str:
-    """Training set, fit, evaluation, gate and promotion in a row."""
+    """Training set, fit, evaluation, gate and promotion in a row; nobody is asked here, so `ask` holds what passes."""
     from leadmill.registry.begin import begin_training
     from leadmill.registry.evaluate import evaluate
     from leadmill.registry.fit import fit
@@ -63,11 +63,13 @@ def train(use_case: UseCase, run_id: str) -> str:
     mlflow_run = begin_training(use_case, run_id, "by hand")
     fit(use_case, mlflow_run)
     evaluate(use_case, mlflow_run)
-    verdict = gate(use_case, mlflow_run, run_id)
+    holds = use_case.gate.mode != "auto"
+    asked = use_case.gate.model_copy(update={"mode": "never"}) if holds else use_case.gate
+    verdict = gate(use_case.model_copy(update={"gate": asked}), mlflow_run, run_id)
     if not verdict.passed:
         return f"refused: {'; '.join(verdict.reasons)}"
-    if use_case.gate.mode == "never":
-        return f"held: ./leadmill model choose {use_case.name} {verdict.version} makes it champion"
+    if holds:
+        return f"passed and held: ./leadmill model choose {use_case.name} {verdict.version} makes it champion"
     return str(promote(use_case, mlflow_run, run_id))
 
 

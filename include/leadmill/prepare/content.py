@@ -13,7 +13,7 @@ _FACTOR = 6364136223846793005
 
 
 def with_content_hash(rows: "pa.Table", columns: Sequence[str]) -> "pa.Table":
-    """``rows`` with ``content_hash``: 64 bits of their ``columns`` as text.
+    """``rows`` with ``content_hash``: 64 bits over the values of their ``columns``, written as text.
 
     Only neighbouring rows of one entity are ever compared, so two of them agree by chance once in 2^64.
     """

@@ -106,6 +106,9 @@ class SliceFiller:
             # Rows come in the order of event time; of those that share one, none is left out.
             times = self._recent["event_timestamp"]
             self._recent = self._recent[times >= times.iloc[-MAX_DONORS]]
+        if len(self._recent) > 2 * MAX_DONORS:
+            order = ["event_timestamp", self._use_case.entity.key]
+            self._recent = self._recent.sort_values(order, kind="stable").tail(MAX_DONORS)
 
 
 def _through(imputer: Imputer) -> datetime:

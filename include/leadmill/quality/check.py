@@ -66,16 +66,13 @@ def check_raw(use_case: UseCase, address: str, run_id: str, release: Release | N
         with copy_connection() as connection:
             found = set_aside_raw(connection, use_case, window)
             kill_point("check_raw.quarantined")
-            connection.execute(
-                b"UPDATE ops.windows SET accepted = %s, rejected = %s WHERE window_id = %s",
-                [found.judged - found.rejected, found.rejected, window.window_id],
-            )
+        kill_point("check_raw.set_aside")
         report = _validate(use_case, window, "raw", run_id, raw_batch(use_case, window.window_id))
         document = _details(use_case, window, "raw", all_rules(use_case), report)
         _agree(report, found.broken)
         rows = _rows(use_case, window, "raw")
         checked = Checked(found.judged - found.rejected, found.rejected, found.broken, rows, document)
-        _stop_or_release(use_case, window, checked, release)
+        _pass_or_block(use_case, window, checked, release)
     return checked
 
 
@@ -207,7 +204,9 @@ def _set_aside(connection: Connection, use_case: UseCase, window: Window, suite:
 
 
 def _agree(report: Report, broken: dict[str, int]) -> None:
-    """Great Expectations and the quarantine judge by the same predicates: their counts must be equal."""
+    """What Great Expectations counted is what the judge and the quarantine say: of raw rows, that nothing was lost on
+    the way into the quarantine; of prepared rows, that the same predicates found the same rows.
+    """
     found = {finding.rule: finding.failed for finding in report.broken if finding.column}
     if found != broken:
         raise LeadmillError(f"The suite found {found}, the quarantine {broken}: they must agree. Please report this.")
@@ -218,22 +217,35 @@ def _bearable(use_case: UseCase, rows: int) -> float:
     return max(use_case.source.max_rejected_share * rows, use_case.source.rejected_allowed)
 
 
-def _stop_or_release(use_case: UseCase, window: Window, checked: Checked, release: Release | None) -> None:
+def _pass_or_block(use_case: UseCase, window: Window, checked: Checked, release: Release | None) -> None:
+    """Write the verdict down, last of all and at once: a window without ``accepted`` rows goes no further."""
     total = checked.accepted + checked.rejected
-    if checked.rejected <= _bearable(use_case, total):
-        return
+    values: dict[str, object] = {
+        "window": window.window_id,
+        "accepted": checked.accepted,
+        "rejected": checked.rejected,
+        "status": "open",
+        "blocked": None,
+        "author": None,
+        "why": None,
+    }
     reason = (
         f"{checked.rejected:,} of {total:,} rows rejected, more than the limit of "
         f"{use_case.source.max_rejected_share:.0%}. {checked.what_broke()}"
     )
-    if release is None:
-        block(use_case, window, reason)
-        raise WindowBlocked(use_case.name, window.window_id, [reason], releasable=True)
+    too_many = checked.rejected > _bearable(use_case, total)
+    if too_many and release is None:
+        values |= {"status": "blocked", "blocked": reason[:2000]}
+    elif too_many and release is not None:
+        values |= {"blocked": reason[:2000], "author": release.author, "why": release.reason}
     with engine().begin() as connection:
         connection.execute(
             text(
-                "UPDATE ops.windows SET status = 'open', blocked_reason = :blocked, released_by = :author, "
-                "release_reason = :reason WHERE window_id = :window"
+                "UPDATE ops.windows SET accepted = :accepted, rejected = :rejected, status = :status, "
+                "blocked_reason = :blocked, released_by = :author, release_reason = :why "
+                "WHERE window_id = :window AND status <> 'published'"
             ),
-            {"blocked": reason, "author": release.author, "reason": release.reason, "window": window.window_id},
+            values,
         )
+    if values["status"] == "blocked":
+        raise WindowBlocked(use_case.name, window.window_id, [reason], releasable=True)

@@ -1,6 +1,8 @@
 """Text to moments: a time with an offset is taken at its word, one without is local to a time zone."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,6 +17,10 @@ _PATTERN = (
 # As far as Postgres goes.
 _WIDEST_OFFSET = 15 * 3600 + 59 * 60 + 59
 _MICROSECONDS = 1_000_000
+# The years 1 to 9999 in microseconds since 1970: in others Postgres writes times in other ways.
+_FIRST, _END = -62_135_596_800 * _MICROSECONDS, 253_402_300_800 * _MICROSECONDS
+# From then on Arrow no longer moves clocks.
+_ARROW_ENDS = 2037
 
 
 def moment(values: "pa.Array", timezone: str | None) -> "pa.Array":
@@ -27,11 +33,11 @@ def moment(values: "pa.Array", timezone: str | None) -> "pa.Array":
 
     local, offset, zoned = _read(values)
     shifted = pc.subtract(local, pc.cast(offset, pa.duration("us")))
-    found = pc.assume_timezone(pc.if_else(zoned, shifted, pa.scalar(None, local.type)), "UTC")
+    found = pc.cast(pc.if_else(zoned, shifted, pa.scalar(None, local.type)), pa.timestamp("us", "UTC"))
     if timezone is not None:
         found = pc.coalesce(found, _instant(pc.if_else(zoned, pa.scalar(None, local.type), local), timezone, "latest"))
-    # In other years than those of four digits Postgres writes times in other ways.
-    known = pc.and_(pc.greater_equal(pc.year(found), 1), pc.less_equal(pc.year(found), 9999))
+    microseconds = pc.cast(found, pa.int64())
+    known = pc.and_(pc.greater_equal(microseconds, _FIRST), pc.less(microseconds, _END))
     return pc.if_else(known, found, pa.scalar(None, found.type))
 
 
@@ -49,8 +55,21 @@ def _instant(local: "pa.Array", timezone: str, which: Any) -> "pa.Array":
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    found = pc.assume_timezone(local, timezone, ambiguous=which, nonexistent=which)
-    return pc.cast(found, pa.timestamp("us", "UTC"))
+    kind, late = pa.timestamp("us", "UTC"), pc.greater_equal(pc.year(local), _ARROW_ENDS)
+    early = pc.if_else(late, pa.scalar(None, local.type), local)
+    found = pc.cast(pc.assume_timezone(early, timezone, ambiguous=which, nonexistent=which), kind)
+    if not pc.any(late).as_py():
+        return found
+    zone, fold = ZoneInfo(timezone), int(which == "latest")
+    later = pc.if_else(late, local, pa.scalar(None, local.type)).to_pylist()
+    return pc.coalesce(found, pa.array([one and _utc(one.replace(tzinfo=zone, fold=fold)) for one in later], kind))
+
+
+def _utc(moment: datetime) -> datetime | None:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 def _read(values: "pa.Array") -> "tuple[pa.Array, pa.Array, pa.Array]":

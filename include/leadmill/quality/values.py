@@ -7,7 +7,7 @@ made from these, so they cannot disagree.
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from leadmill.columns import OTHER_LEVEL, Column
+from leadmill.columns import OTHER_LEVEL, Column, lower
 from leadmill.quality import times
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def given(texts: "pa.Array", missing: Iterable[str] = ()) -> "pa.Array":
     import pyarrow.compute as pc
 
     trimmed = pc.utf8_trim(texts, " ")
-    markers = pa.array(sorted({"", *(marker.lower() for marker in missing)}), pa.string())
+    markers = pa.array(sorted({"", *(lower(marker) for marker in missing)}), pa.string())
     return _where(pc.invert(pc.is_in(pc.utf8_lower(trimmed), markers)), trimmed)
 
 

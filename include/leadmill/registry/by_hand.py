@@ -22,10 +22,10 @@ def previous_champion(decisions: Sequence[Decision], serving: str) -> str | None
     Champions that were rolled back are no previous ones: rolling back twice goes two steps back.
     """
     line: list[str] = []
-    for one in reversed(decisions):
+    for one in reversed(ledger.crownings(decisions, serving)):
         if one.verdict == "rolled_back" and one.version in line:
             del line[line.index(one.version) + 1 :]
-        elif one.verdict in ("promoted", "chosen", "rolled_back") and one.version not in line[-1:]:
+        elif one.version not in line[-1:]:
             # A version that comes back is the newest champion again, and was none in between.
             line = [version for version in line if version != one.version] + [one.version]
     earlier = line[: line.index(serving)] if serving in line else line

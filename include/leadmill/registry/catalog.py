@@ -64,13 +64,12 @@ def list_models(use_case: UseCase) -> list[ListedModel]:
 
 
 def reigns(use_case: UseCase) -> list[Reign]:
-    """Which version was champion when, newest first; from ``ops.promotions`` alone."""
+    """Which version was champion when, newest first; from ``ops.promotions`` and who serves now."""
     found: list[Reign] = []
     until = None
-    for one in ledger.decisions(use_case.name):
-        if one.verdict in ("promoted", "chosen", "rolled_back"):
-            found.append(Reign(one.version, one.decided_at, until, one.verdict, one.actor, one.reasons))
-            until = one.decided_at
+    for one in ledger.crownings(ledger.decisions(use_case.name), champion_version(use_case)):
+        found.append(Reign(one.version, one.decided_at, until, one.verdict, one.actor, one.reasons))
+        until = one.decided_at
     return found
 
 

@@ -50,8 +50,13 @@ def unlearned(use_case: UseCase, rows: TrainingSet, versions: Sequence[str]) -> 
 
 
 def _unknown_to(use_case: UseCase, version: str, rows: TrainingSet) -> NDArray[np.bool_]:
-    """Whether each holdout row's entity is in no row that taught ``version``."""
-    taught, key = stored_frame(ledger.known_model(use_case.name, version).mlflow_run_id), use_case.entity.key
-    learned = taught[key].iloc[temporal_holdout(use_case, taught).train]
+    """Whether each holdout row's entity is in no row that taught ``version``.
+
+    What taught a version that was trained elsewhere only its maker knows: any of the rows it was judged among may have.
+    """
+    model, key = ledger.known_model(use_case.name, version), use_case.entity.key
+    taught = stored_frame(model.mlflow_run_id)
+    known = slice(None) if model.candidate == ledger.EXTERNAL else temporal_holdout(use_case, taught).train
+    learned = taught[key].iloc[known]
     unknown: NDArray[np.bool_] = ~rows.frame[key].iloc[rows.split.holdout].isin(learned).to_numpy()
     return unknown

@@ -9,12 +9,13 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from leadmill.errors import ModelUnfit, examples
-from leadmill.registry import documents
+from leadmill.registry import documents, store
 from leadmill.registry.begin import begin_training
 from leadmill.registry.dataset import training_set
 from leadmill.registry.documents import Verdict
 from leadmill.registry.fit import store_fitted, tag_split
 from leadmill.registry.gate import gate
+from leadmill.registry.ledger import EXTERNAL
 from leadmill.registry.trusted import read_model
 from leadmill.registry.versions import register_version
 from leadmill.spec import UseCase
@@ -23,7 +24,6 @@ from leadmill.training.inputs import ModelInput, inputs_of, model_frame
 from leadmill.training.predict import probabilities
 from leadmill.training.results import CrossValidation
 
-EXTERNAL = "external"
 _ASKED = 20
 
 
@@ -38,6 +38,14 @@ def register(use_case: UseCase, file: Path, run_key: str, actor: str, reason: st
     model = _read(file)
     inputs = _inputs(use_case, file, model)
     run_id = begin_training(use_case, run_key, reason)
+    _register(use_case, run_id, file, model, inputs)
+    by_hand = use_case.gate.model_copy(update={"mode": "never"})
+    return gate(use_case.model_copy(update={"gate": by_hand}), run_id, actor)
+
+
+@store.ends_failed
+def _register(use_case: UseCase, run_id: str, file: Path, model: Pipeline, inputs: tuple[ModelInput, ...]) -> None:
+    """Store with the run what a training's fit and evaluation would. Raises ModelUnfit."""
     rows = training_set(use_case, run_id)
     frame = rows.frame.iloc[rows.split.holdout]
     x = model_frame(frame, inputs)
@@ -50,8 +58,6 @@ def register(use_case: UseCase, file: Path, run_key: str, actor: str, reason: st
     nobody_knows = rows.train.take(np.arange(0))
     figures = (CrossValidation(EXTERNAL, {}), held)
     register_version(use_case, run_id, model, inputs, nobody_knows, figures, x.head(_ASKED))
-    by_hand = use_case.gate.model_copy(update={"mode": "never"})
-    return gate(use_case.model_copy(update={"gate": by_hand}), run_id, actor)
 
 
 def _read(file: Path) -> Pipeline:

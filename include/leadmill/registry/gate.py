@@ -49,7 +49,7 @@ def gate(use_case: UseCase, run_id: str, actor: str) -> Verdict:
     if word != "passed":
         act = decision(use_case, run_id, word, verdict, actor)
         with engine().begin() as connection:
-            ledger.record_decision(connection, use_case.name, f"gate:{run_id}", act)
+            ledger.record_decision(connection, use_case.name, f"gate against {before}, {word}:{run_id}", act)
     store.client().set_terminated(run_id)
     return verdict
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,10 @@ _MODEL = (
     "use_case, version, mlflow_run_id, candidate, created_at, training_rows, positives, data_fingerprint, "
     "spec_version, inputs, metrics, bands, percentiles, population, frozen_at"
 )
+# Candidate of a version that was trained elsewhere.
+EXTERNAL = "external"
+# Verdicts that make a version the champion.
+CROWNING = ("promoted", "chosen", "rolled_back")
 _DECISION = "verdict, version, candidate, champion_before, reasons, figures, data, actor, mlflow_run_id, decided_at"
 
 
@@ -148,6 +152,21 @@ def decisions(use_case: str) -> list[Decision]:
     with engine().connect() as connection:
         rows = connection.execute(text(statement), {"name": use_case})
         return [Decision(**{**row._mapping, "reasons": tuple(row.reasons)}) for row in rows]
+
+
+def crownings(decided: Sequence[Decision], serving: str | None) -> list[Decision]:
+    """The decisions that made a champion, newest first as ``decided`` are; ``serving`` is who is champion now.
+
+    The ledger is written before the alias moves, so who was killed in between left a row for what never happened:
+    the next decision then names another champion before it, and that row is left out.
+    """
+    rest, found = [one for one in decided if one.verdict in CROWNING], []
+    while rest and serving is not None:
+        # Where nobody in the ledger made it champion, the alias was moved by other means: all that is left counts.
+        at = next((place for place, one in enumerate(rest) if one.version == serving), 0)
+        found.append(rest[at])
+        serving, rest = rest[at].champion_before, rest[at + 1 :]
+    return found
 
 
 def as_json(value: object) -> str:

@@ -28,7 +28,7 @@ def promote(use_case: UseCase, run_id: str, actor: str, approval: str | None = N
 
     ``approval`` says who allowed it, where a person was asked; ``actor`` is the run or person that acts. One promotion
     of a use case at a time. Promoting again completes what is left to do. Raises PromotionRefused when the gate
-    refused, or, recorded here, when another champion came in between.
+    refused, or, recorded here, when another champion came in between or this promotion was undone since.
     """
     verdict = documents.verdict(run_id)
     if not verdict.passed:
@@ -48,15 +48,29 @@ def reject(use_case: UseCase, run_id: str, actor: str, why: str) -> None:
     verdict = documents.verdict(run_id)
     rejected = replace(verdict, passed=False, reasons=(why, *verdict.reasons))
     store.write_json(run_id, documents.VERDICT, asdict(rejected))
-    _refuse(use_case, run_id, f"reject:{run_id}", rejected, actor)
+    _refuse(use_case, run_id, f"reject against {verdict.champion_before}:{run_id}", rejected, actor)
 
 
 def _check_still_current(use_case: UseCase, run_id: str, verdict: Verdict, actor: str) -> None:
-    """Record and raise a refusal unless the champion is the one that the gate compared with."""
+    """Record and raise a refusal unless the champion is the one that the gate compared with.
+
+    A promotion that is in the ledger and was followed by another crowning is over: who cleared the task of an old run
+    would undo a rollback.
+    """
     serving = champion_version(use_case)
-    if serving in (verdict.version, verdict.champion_before):
+    if serving == verdict.version:
         return
-    why = f"it was judged against champion {verdict.champion_before}, but {serving} serves now; run the gate again"
+    crowned = [one for one in ledger.decisions(use_case.name) if one.verdict in ledger.CROWNING]
+    done = [one.mlflow_run_id == run_id and one.verdict == "promoted" for one in crowned]
+    if any(done[1:]) and not done[0]:
+        why = (
+            f"it was promoted before, and {crowned[0].actor} made {crowned[0].version} champion since; "
+            f"./leadmill model choose {use_case.name} {verdict.version} puts it back"
+        )
+    elif serving == verdict.champion_before:
+        return
+    else:
+        why = f"it was judged against champion {verdict.champion_before}, but {serving} serves now; run the gate again"
     overtaken = replace(verdict, champion_before=serving, reasons=(why,))
     _refuse(use_case, run_id, f"promote against {serving}:{run_id}", overtaken, actor)
     raise PromotionRefused(use_case.name, verdict.version, [why])

@@ -102,10 +102,11 @@ def _gap(holdout: Rows, probability: Array, inside: NDArray[np.bool_], level: fl
 def no_slice_much_worse(
     use_case: UseCase, slices: Mapping[str, Sequence[str]], holdout: Rows, challenger: Array, champion: Array
 ) -> Rule:
-    """In no level of a declared slice the metric is surely lower than the champion's, by more than allowed.
+    """In no level of a declared slice the metric is surely lower than the champion's, and by more than allowed.
 
     ``slices`` has the level of each row by feature. A level is judged from SLICE_ROWS rows with SLICE_OF_EACH of either
-    class on; surely: the paired 95 % interval of the gain lies below zero.
+    class on; surely: the paired 95 % interval of the gain lies below zero. How much is allowed is asked of the gain
+    itself, not of its interval: slices are small, and an interval below that would need a far larger loss.
     """
     metric, allowed = use_case.model.metric, use_case.gate.slice_worse_by
     gains: dict[str, Any] = {}

@@ -1,5 +1,6 @@
 """The scoring run: which entities, in which chunks, and each chunk into the run's own generation."""
 
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -83,11 +84,10 @@ def score_chunk(use_case: UseCase, run_id: str, chunk: Chunk) -> int:
             sql.SQL("DELETE FROM {} WHERE generation = {} AND {}").format(_name(table), generation, within)
         )
         statement = _features(use_case, generation, wanted, within)
-        frames = (batch.to_pandas() for batch in read_batches(statement, _BATCH_ROWS, _IN_ORDER))
-        scored = (
-            _scores(predict(use_case, serving, features), features, chunk, generation, run_id) for features in frames
-        )
-        rows = copy_frames(connection, table, scored)
+        with closing(read_batches(statement, _BATCH_ROWS, _IN_ORDER)) as batches:
+            frames = (batch.to_pandas() for batch in batches)
+            scored = (_scores(predict(use_case, serving, one), one, chunk, generation, run_id) for one in frames)
+            rows = copy_frames(connection, table, scored)
         if rows != chunk.rows:
             raise _lost(use_case, run_id)
         kill_point("score.chunk_copied")

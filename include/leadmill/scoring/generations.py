@@ -81,7 +81,7 @@ def close(connection: Connection, use_case: UseCase, generation: int, staged: in
         ),
         {"staged": staged, "published": published, "generation": generation},
     )
-    connection.execute(text(f"DROP TABLE IF EXISTS {names.due_table(use_case, generation)}"))
+    _drop_due(connection, use_case, generation)
 
 
 def discard_abandoned(connection: Connection, use_case: UseCase) -> None:
@@ -98,9 +98,31 @@ def discard_abandoned(connection: Connection, use_case: UseCase) -> None:
     )
     for generation in abandoned.scalars().all():
         _discard(connection, use_case, generation)
+    kept = connection.execute(
+        text(
+            f"SELECT generation FROM {names.score_runs_table(use_case)} JOIN pg_class AS c "
+            "ON c.relname = :before || generation AND c.relnamespace = to_regnamespace('staging') "
+            "WHERE published IS NOT NULL"
+        ),
+        {"before": f"{use_case.name}_due_"},
+    )
+    for generation in kept.scalars().all():
+        _drop_due(connection, use_case, generation)
 
 
 def _discard(connection: Connection, use_case: UseCase, generation: int) -> None:
-    connection.execute(text(f"DROP TABLE IF EXISTS {names.due_table(use_case, generation)}"))
+    _drop_due(connection, use_case, generation)
     for table in (names.score_rows_table(use_case), names.score_runs_table(use_case)):
         connection.execute(text(f"DELETE FROM {table} WHERE generation = :generation"), {"generation": generation})
+
+
+def _drop_due(connection: Connection, use_case: UseCase, generation: int) -> None:
+    """Drop the list of a run, unless somebody reads it, as a backup does: nobody waits, a later run drops it."""
+    connection.execute(
+        text(
+            "DO $$ BEGIN SET LOCAL lock_timeout = '50ms'; "
+            f"DROP TABLE IF EXISTS {names.due_table(use_case, generation)}; "
+            "EXCEPTION WHEN lock_not_available THEN NULL; END $$"
+        )
+    )
+    connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))

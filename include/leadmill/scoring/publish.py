@@ -51,7 +51,7 @@ def publish_scores(use_case: UseCase, run_id: str, expected: int | None = None) 
         issued = 0 if new is None or not staged else _show(connection, use_case, new, run_id, staged, earliest)
         if new is not None:
             generations.close(connection, use_case, new, staged, issued)
-        values = {"name": use_case.name, "deadline": deadline, "issued": run_id if issued else None}
+        values = {"name": use_case.name, "deadline": deadline, "issued": run_id if staged else None}
         connection.execute(text(_refresh(use_case)), values)
         generations.discard_abandoned(connection, use_case)
         kill_point("score.before_publish_commit")
@@ -84,7 +84,7 @@ def _staged(
 
 
 def _show(connection: Connection, use_case: UseCase, new: int, run_id: str, staged: int, earliest: datetime) -> int:
-    """Bring the run's rows and those shown under one generation; how many of its rows became scores.
+    """Bring the run's rows and those shown under one generation; how many scores more the run has now.
 
     Of a run that brings at least half as many rows as are shown, the generation is shown and the others come over to
     it; a smaller one comes into what is shown.
@@ -100,8 +100,9 @@ def _show(connection: Connection, use_case: UseCase, new: int, run_id: str, stag
     became = staged
     if total and latest >= earliest:
         became -= connection.execute(text(_outdated(use_case)), values).rowcount
+    forgotten = 0
     if generations.published_rows(connection, use_case, run_id)[0]:
-        connection.execute(text(_forget(use_case)), values)
+        forgotten = connection.execute(text(_forget(use_case)), values).rowcount
     if 2 * became >= total:
         connection.execute(text(_carry_over(use_case)), values)
         generations.show(connection, use_case, new)
@@ -109,7 +110,7 @@ def _show(connection: Connection, use_case: UseCase, new: int, run_id: str, stag
         for statement in _let_in(use_case):
             connection.execute(text(statement), values)
     connection.execute(text("RESET enable_hashjoin; RESET enable_seqscan; RESET enable_nestloop"))
-    return became
+    return became - forgotten
 
 
 def _outdated(use_case: UseCase) -> str:

@@ -92,7 +92,7 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
             ),
             ("window_id", "row_no"),
             (
-                f"USING hash ({use_case.entity.same_key(use_case.entity.key)})",
+                f"({use_case.entity.same_key(use_case.entity.key)})",
                 "USING brin (recorded_at)",
                 *(("(content_hash)",) if use_case.has_events else ()),
             ),
@@ -226,6 +226,7 @@ def _score_tables(use_case: UseCase, key: TableColumn) -> tuple[Table, ...]:
             f"{use_case.title}: every score, of runs at work too; the views beside it show what is published",
             (generation, *_score_columns(use_case, key), issued),
             ("generation", use_case.entity.key),
+            ("USING brin (scored_at)",),
         ),
         Table(
             names.score_runs_table(use_case),

@@ -1,7 +1,7 @@
 """Frames in and out of Postgres: ADBC for reading, COPY for writing."""
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
@@ -33,7 +33,7 @@ def read_frame(statement: str, parameters: Sequence[Any] = ()) -> "pd.DataFrame"
 
 def read_batches(
     statement: str, rows: int, before: Iterable[str] = (), given: "tuple[str, Iterable[pa.Table]] | None" = None
-) -> "Iterator[pa.Table]":
+) -> "Generator[pa.Table, None, None]":
     """Rows of ``statement`` in its order as tables of about ``rows`` rows, in bounded memory; at least one table.
 
     ``before`` are statements to run first in the same transaction, which is rolled back at the end: they may fill
@@ -45,7 +45,7 @@ def read_batches(
 
 def _batches(
     statement: str, rows: int, before: Iterable[str], given: "tuple[str, Iterable[pa.Table]] | None"
-) -> "Iterator[pa.Table]":
+) -> "Generator[pa.Table, None, None]":
     import pyarrow as pa
 
     with _cursor() as cursor:
@@ -77,7 +77,7 @@ def _ingest(cursor: Any, table: str, rows: "Iterable[pa.Table]") -> None:
     cursor.adbc_ingest(table, reader, mode="create", temporary=True)
 
 
-def _ahead(batches: "Iterator[pa.Table]") -> "Iterator[pa.Table]":
+def _ahead(batches: "Generator[pa.Table, None, None]") -> "Generator[pa.Table, None, None]":
     """The same batches; each is read in a thread while the caller works on the one before."""
     with ThreadPoolExecutor(1) as reader:
         try:
@@ -87,7 +87,7 @@ def _ahead(batches: "Iterator[pa.Table]") -> "Iterator[pa.Table]":
                 yield batch
         finally:
             coming.exception()
-            reader.submit(batches.close).result()  # type: ignore[attr-defined]
+            reader.submit(batches.close).result()
 
 
 def copy_frames(connection: psycopg.Connection, table: str, frames: "Iterable[pd.DataFrame]") -> int:
@@ -120,7 +120,7 @@ def copy_table(connection: psycopg.Connection, table: str, rows: "pa.Table") -> 
 
     columns = pgsql.SQL(", ").join(pgsql.Identifier(name) for name in rows.column_names)
     command = pgsql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(pgsql.Identifier(*table.split(".")), columns)
-    options = csv.WriteOptions(include_header=False, batch_size=_CSV_ROWS, quoting_style="all_valid")
+    options = csv.WriteOptions(include_header=False, batch_size=_CSV_ROWS, quoting_style="needed")
     with connection.cursor() as cursor, cursor.copy(command) as copy:
         csv.write_csv(rows, _Sink(copy), options)
     return len(rows)

@@ -19,8 +19,7 @@ LABELS = {name: source.labels for source in SOURCES for name in source.gauges}
 QUIET = {
     'leadmill_drift_alarm{use_case="leads",subject="city"}': 0,
     'leadmill_open_alerts{use_case="leads",watch="drift"}': 1,
-    'leadmill_stage_age_seconds{use_case="leads",stage="publish"}': 3600,
-    'leadmill_stage_deadline_seconds{use_case="leads",stage="publish"}': 172800,
+    'leadmill_stage_late{use_case="leads",stage="publish"}': 0,
     'leadmill_blocked_windows{use_case="leads"}': 0,
     'leadmill_band_ratio{use_case="leads",band="A"}': 0.12,
     'leadmill_band_promised_ratio{use_case="leads",band="A"}': 0.1,
@@ -29,7 +28,7 @@ QUIET = {
 TROUBLE = {
     'leadmill_drift_alarm{use_case="leads",subject="city"}': 1,
     'leadmill_open_alerts{use_case="leads",watch="performance"}': 1,
-    'leadmill_stage_age_seconds{use_case="leads",stage="publish"}': 180000,
+    'leadmill_stage_late{use_case="leads",stage="publish"}': 1,
     'leadmill_blocked_windows{use_case="leads"}': 1,
     'leadmill_band_ratio{use_case="leads",band="A"}': 0.3,
 }
@@ -83,7 +82,7 @@ def _expected(rule: dict[str, Any]) -> dict[str, Any]:
     """The alert as promtool wants it: labels of the series, and the annotations with them filled in."""
     (series,) = [name for name in {**QUIET, **TROUBLE} if name.startswith(_first(rule) + "{") and _fits(rule, name)]
     labels = dict(re.findall(r'(\w+)="(\w+)"', series))
-    values = {"LeadmillStageLate": "2d 2h 0m 0s", "LeadmillNobodyWatches": "2d 1h 0m 0s"}
+    values = {"LeadmillNobodyWatches": "2d 1h 0m 0s"}
     filled = {}
     for name, text in rule["annotations"].items():
         text = re.sub(r"\{\{ \$labels\.(\w+) \}\}", lambda found: labels[found[1]], text)

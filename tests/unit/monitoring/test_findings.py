@@ -1,5 +1,7 @@
 """The verdict on one feature: ages are weighed, few entities are never judged, each threshold has its own alarm."""
 
+from dataclasses import replace
+
 from leadmill.monitoring.findings import compare
 from leadmill.monitoring.profile import Bins, Profile
 from leadmill.monitoring.reference import Reference
@@ -44,6 +46,15 @@ def test_levels_that_training_has_not_are_told_apart_from_rare_ones() -> None:
     folded = compare("source", recent, 1_000, reference({1: (6_000, 3_000, 1_000)}, {}, CATEGORY), LIMITS, 80)
     assert (closed.new_share, "new_levels" in closed.alarms) == (0.1, True)
     assert (folded.new_share, folded.alarms) == (None, ())
+
+
+def test_a_few_new_levels_may_be_chance_and_none_of_them_is_told_to_the_world() -> None:
+    known = reference({1: (6_600, 3_400, 0)}, {}, CATEGORY)
+    few = compare("source", Profile({1: (64, 33, 3)}, {}), 100, known, LIMITS, 80)
+    many = compare("source", Profile({1: (640, 330, 30)}, {}), 1_000, known, LIMITS, 80)
+    assert (few.new_share, few.alarms) == (0.03, ())
+    assert (many.new_share, many.alarms) == (0.03, ("new_levels",))
+    assert "vera@example.org" not in replace(many, new_levels={"vera@example.org": 30}).sentence()
 
 
 def test_few_entities_are_never_judged_however_many_rows_they_have() -> None:

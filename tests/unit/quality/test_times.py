@@ -42,9 +42,10 @@ def moments_shown(local: datetime, zone: ZoneInfo) -> set[datetime]:
 def test_local_times_agree_with_zoneinfo(name: str) -> None:
     random, zone = Random(name), ZoneInfo(name)
     around = [at + random.randint(-180, 180) * MINUTE for at in shifts(zone) for _ in range(8)]
+    far = [datetime(2045, 1, 1) + timedelta(minutes=30 * step) for step in range(0, 17_520, 7)]  # noqa: DTZ001
     edges = [at + minutes * MINUTE for at in shifts(zone) for minutes in (-60, -30, -1, 0, 1, 30, 60)]
     anywhere = [datetime(2005, 1, 1) + timedelta(seconds=random.randrange(25 * 365 * 86_400)) for _ in range(200)]  # noqa: DTZ001
-    locals_ = [*around, *edges, *anywhere]
+    locals_ = [*around, *edges, *anywhere, *far]
     raw: list[str | None] = [str(local) for local in locals_]
     wanted = [moments_shown(local, zone) for local in locals_]
     shown = once(raw, name)

@@ -16,6 +16,8 @@ LEAST_ENTITIES = 100
 DISTINCT_LEVELS = 0.5
 # A whole number that (nearly) every entity has to itself and that rises or falls with time is a counter or a clock.
 DISTINCT_NUMBERS, WITH_TIME = 0.95, 0.95
+# Least variance of a group's number of positives: of rarer ones Pearson's statistic is no chi-squared (Cochran, 1954).
+EXPECTED_SPREAD = 5.0
 # Chance that figures of other entities' labels, or of none, lie as near to the label rates as these do.
 CHANCE = 1e-6
 LEAST_LEVELS, PURE_LEVELS, EXPECTED_PURE = 20, 0.9, 0.5
@@ -67,7 +69,8 @@ def _label_rates(column: Column, values: pd.Series, y: NDArray[np.int64]) -> Fin
     """A number that lies nearer to the label rates of its own groups than chance allows was made from these labels.
 
     The rates of K groups lie around any line of an honest number with a chi-squared of K - 2 degrees of freedom; where
-    the number is their own rate (a target encoding that saw the row's label) they lie on the line.
+    the number is their own rate (a target encoding that saw the row's label) they lie on the line. Groups in which a
+    variance of less than EXPECTED_SPREAD is expected are left out.
     """
     by_value = pd.DataFrame({"v": values.to_numpy(), "y": y}).groupby("v")["y"].agg(["size", "sum"])
     by_value = by_value[by_value["size"] > 1]
@@ -79,21 +82,33 @@ def _label_rates(column: Column, values: pd.Series, y: NDArray[np.int64]) -> Fin
     if base in (0.0, 1.0):
         return None
     value = by_value.index.to_numpy(dtype=np.float64)
-    slope, cut = np.polyfit(value, rate, 1, w=np.sqrt(size))
-    fitted = np.clip(slope * value + cut, 1 / len(y), 1 - 1 / len(y))
+    telling = size * (line := _line(value, rate, size, len(y))) * (1 - line) >= EXPECTED_SPREAD
+    if telling.sum() < 3:
+        return None
+    value, rate, size = value[telling], rate[telling], size[telling]
+    fitted = _line(value, rate, size, len(y))
     explained = float((size * (fitted - base) ** 2).sum() / (base * (1 - base)))
     left = float((size * (rate - fitted) ** 2 / (fitted * (1 - fitted))).sum())
-    degrees = len(by_value) - 2
+    degrees = len(value) - 2
     chance = float(stats.chi2.cdf(left, degrees))
     if chance >= CHANCE or stats.chi2.sf(explained, 1) >= CHANCE:
         return None
     return Finding(
         CODES_LABEL,
         column.name,
-        f"its {len(by_value):,} repeated values lie on the positive rates of the entities that have them (chi-squared "
+        f"its {len(value):,} commonest values lie on the positive rates of the entities that have them (chi-squared "
         f"{left:.2g} where {degrees:,} is usual): it was computed from these labels",
-        {"values": len(by_value), "chi_squared": left, "degrees": degrees, "chance": chance, "explained": explained},
+        {"values": len(value), "chi_squared": left, "degrees": degrees, "chance": chance, "explained": explained},
     )
+
+
+def _line(
+    value: NDArray[np.float64], rate: NDArray[np.float64], size: NDArray[np.float64], cases: int
+) -> NDArray[np.float64]:
+    """What a straight line through the rates says of each value, kept inside (0, 1)."""
+    slope, cut = np.polyfit(value, rate, 1, w=np.sqrt(size))
+    fitted: NDArray[np.float64] = np.clip(slope * value + cut, 1 / cases, 1 - 1 / cases)
+    return fitted
 
 
 def _levels_sorted_by_label(column: Column, values: pd.Series, y: NDArray[np.int64]) -> Finding | None:

@@ -16,7 +16,8 @@ from leadmill.training.split import grouped_folds
 AUC_LIMIT = 0.95
 # Groups in which one class is ten times rarer than overall, surely, and which together hold a quarter of the other.
 PURITY, COVER, LEAST_IN_GROUP = 0.1, 0.25, 30
-# Where one class is rarer than this, most groups are pure in the other and say nothing by that.
+# Where one class is rarer than this, most groups are pure in the other and say nothing by that; those pure in the rare
+# one do.
 RARE = 0.1
 _PRIOR_WEIGHT = 2.0
 
@@ -51,7 +52,7 @@ def _finding(cases: Cases, column: Column, codes: Groups, named: Sequence[str], 
         )
     for label in (1, 0):
         cover, pure = _pure_cover(cases, codes, label)
-        if cover >= COVER and min(cases.base_rate, 1 - cases.base_rate) >= (0 if label else RARE):
+        if cover >= COVER and (1 - cases.base_rate if label else cases.base_rate) >= RARE:
             size, share = _share(cases, np.isin(codes, pure), label)
             overall = float(np.average(cases.y == label, weights=cases.weight))
             return Finding(

@@ -360,6 +360,19 @@ COSTS = {
 }
 GIVEN = "use_case, entity_key, kind, outcome, band, author, reason, happened_at"
 
+# Who migrates may not make roles where others set the server up (deploy/postgres/roles.sql, which runs only once).
+MAKE_ROLE = """
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'leadmill_follow_up') THEN
+        CREATE ROLE leadmill_follow_up NOLOGIN;
+    END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE EXCEPTION 'the role leadmill_follow_up is missing, and % may not make it. Run as postgres, then try again: '
+        'CREATE ROLE leadmill_follow_up NOLOGIN; GRANT CONNECT ON DATABASE % TO leadmill_follow_up;',
+        current_user, current_database();
+END $$
+"""
+
 
 def upgrade() -> None:
     for statement in TABLES.split(";\n"):
@@ -369,9 +382,6 @@ def upgrade() -> None:
     for name, (kind, comment) in COSTS.items():
         op.execute(f"ALTER TABLE ops.runs ADD COLUMN {name} {kind}")
         op.execute(f"COMMENT ON COLUMN ops.runs.{name} IS {literal(comment)}")
-    op.execute(
-        "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'leadmill_follow_up') "
-        "THEN CREATE ROLE leadmill_follow_up NOLOGIN; END IF; END $$"
-    )
+    op.execute(MAKE_ROLE)
     op.execute("GRANT USAGE ON SCHEMA ops, scores TO leadmill_follow_up")
     op.execute(f"GRANT SELECT, INSERT ({GIVEN}) ON ops.follow_ups TO leadmill_follow_up")
