@@ -1,7 +1,7 @@
 """The DAGs as Airflow sees them, and the ETL run by Airflow's own task runner."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -123,3 +123,18 @@ def test_a_blocked_window_fails_the_task_and_a_release_lets_it_through(crm: Ware
     assert released.state == DagRunState.SUCCESS
     window = query("SELECT status, release_reason, appended FROM ops.windows")
     assert window == [{"status": "published", "release_reason": "a known test lead", "appended": 1}]
+
+
+def test_a_new_installation_on_a_sunday_makes_up_for_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow's own arithmetic, after the way that the schedule takes through the database."""
+    from airflow.serialization.decoders import decode_run_immediately
+    from airflow.serialization.encoders import encode_run_immediately
+    from airflow.timetables import trigger
+
+    from leadmill.orchestration.runtime import FROM_NOW_ON
+
+    sunday = datetime(2026, 11, 22, 4, tzinfo=UTC)
+    monkeypatch.setattr(trigger, "utcnow", lambda: sunday)
+    kept = decode_run_immediately(encode_run_immediately(FROM_NOW_ON))
+    weekly = trigger.CronTriggerTimetable("0 0 * * 0", timezone="UTC", run_immediately=kept)
+    assert weekly._calc_first_run() == sunday + timedelta(days=6, hours=20)

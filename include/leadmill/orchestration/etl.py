@@ -9,7 +9,7 @@ from leadmill.orchestration.links import with_link
 from leadmill.spec import UseCase
 
 log = logging.getLogger(__name__)
-_HOURLY = CronTriggerTimetable("0 * * * *", timezone="UTC", run_immediately=False)
+_HOURLY = CronTriggerTimetable("0 * * * *", timezone="UTC", run_immediately=runtime.FROM_NOW_ON)
 _PARAMS = {
     "release_window": Param(False, type="boolean", title="Let a blocked window through"),
     "reason": Param(None, type=["null", "string"], title="Why (kept in ops.windows)"),

@@ -16,7 +16,7 @@ def monitor(use_case: UseCase) -> DAG:
     Runs daily and after each publication of scores. What it finds stays in `ops.*` with its history; each new alert is
     told once, in the log and by mail where the spec names addresses. Only found drift is an event for others.
     """
-    daily = CronTriggerTimetable("30 4 * * *", timezone="UTC", run_immediately=False)
+    daily = CronTriggerTimetable("30 4 * * *", timezone="UTC", run_immediately=runtime.FROM_NOW_ON)
 
     @dag(
         schedule=AssetOrTimeSchedule(timetable=daily, assets=[assets.scores(use_case)]),

@@ -20,6 +20,9 @@ from leadmill.spec import UseCase
 from leadmill.storage.database import engine
 
 log = logging.getLogger(__name__)
+# The first slot of a schedule is the next one. Airflow 3.3 takes False for a tenth of the interval: of a weekly one
+# it would make up for Sunday's run at any start until Sunday afternoon.
+FROM_NOW_ON = timedelta(0)
 _rows: ContextVar[int | None] = ContextVar("rows that the stage under way handled", default=None)
 
 

@@ -18,7 +18,7 @@ def score(use_case: UseCase) -> DAG:
     Starts by itself after new features and after a promotion, and hourly in any case: events only wake it up, and a
     lead grows stale without any. Readers of the scores table see the old scores or the new ones, never a mixture.
     """
-    hourly = CronTriggerTimetable("15 * * * *", timezone="UTC", run_immediately=False)
+    hourly = CronTriggerTimetable("15 * * * *", timezone="UTC", run_immediately=runtime.FROM_NOW_ON)
 
     @dag(
         schedule=AssetOrTimeSchedule(timetable=hourly, assets=assets.features(use_case) | assets.model(use_case)),

@@ -21,7 +21,7 @@ def train(use_case: UseCase) -> DAG:
     """
 
     @dag(
-        schedule=CronTriggerTimetable("0 0 * * 0", timezone="UTC", run_immediately=False),
+        schedule=CronTriggerTimetable("0 0 * * 0", timezone="UTC", run_immediately=runtime.FROM_NOW_ON),
         params={"reason": Param(None, type=["null", "string"], title="Why (kept with the run)")},
         **runtime.dag_arguments(use_case, "train", "training", train, retries=1),
     )
