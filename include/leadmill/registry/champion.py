@@ -56,25 +56,26 @@ def champion(use_case: UseCase) -> Champion:
 
 def load_version(use_case: UseCase, version: str) -> Champion:
     """A promoted version. Raises NoChampion when it was never promoted, ModelContractBroken when it does not fit."""
-    loaded = _load(use_case.name, version, store.tracking_uri())
-    check_contract(use_case, version, loaded.inputs)
-    return loaded
-
-
-@cache
-def _load(use_case: str, version: str, uri: str) -> Champion:
-    row = ledger.model(use_case, version)
+    row = ledger.model(use_case.name, version)
     if row is None or row.bands is None or row.percentiles is None:
-        raise NoChampion(use_case)
+        raise NoChampion(use_case.name)
+    inputs = inputs_from(row.inputs)
+    check_contract(use_case, version, inputs)
     return Champion(
-        use_case=use_case,
+        use_case=use_case.name,
         version=version,
         candidate=row.candidate,
-        model=load_pipeline(use_case, version),
-        inputs=inputs_from(row.inputs),
+        model=_pipeline_once(use_case.name, version, row.mlflow_run_id),
+        inputs=inputs,
         bands={item["band"]: item["from"] for item in row.bands},
         percentiles=np.asarray(row.percentiles, dtype=np.float64),
     )
+
+
+@cache
+def _pipeline_once(use_case: str, version: str, _mlflow_run_id: str) -> Pipeline:
+    # The run tells apart the versions 1 of a registry that was emptied and filled again.
+    return load_pipeline(use_case, version)
 
 
 def proved_pipeline(use_case: UseCase, version: str) -> Pipeline:

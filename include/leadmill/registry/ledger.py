@@ -92,7 +92,10 @@ def models(use_case: str) -> list[ModelRow]:
 
 def model(use_case: str, version: str) -> ModelRow | None:
     """One version, or None."""
-    return next((row for row in models(use_case) if row.version == version), None)
+    statement = f"SELECT {_MODEL} FROM ops.models WHERE use_case = :name AND version = :version"
+    with engine().connect() as connection:
+        row = connection.execute(text(statement), {"name": use_case, "version": version}).one_or_none()
+    return None if row is None else ModelRow(**row._mapping)
 
 
 def known_model(use_case: str, version: str) -> ModelRow:
