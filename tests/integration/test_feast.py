@@ -109,6 +109,17 @@ def test_applying_again_does_nothing_and_a_changed_spec_is_applied(filled: Wareh
     assert materialize(x_education()) is None
 
 
+def test_a_store_that_lost_its_connections_goes_on(filled: Warehouse) -> None:
+    store = feature_store()
+    store.refresh_registry()
+    # As a restart of the server does.
+    ended = query("SELECT pg_terminate_backend(pid) AS done FROM pg_stat_activity WHERE datname = 'feast'")
+    assert [row["done"] for row in ended] == [True] * len(ended) != []
+    store.refresh_registry()
+    assert [view.name for view in store.list_feature_views()] == ["x_education_features"]
+    assert len(lookup(x_education(), [key(1)])) == 1
+
+
 def test_materializing_twice_finds_nothing_to_do(filled: Warehouse) -> None:
     assert materialize(x_education()) is None
     filled.insert([lead(77)], filled.now())
