@@ -59,6 +59,7 @@ class Ports:
     api_server: int = field(default_factory=lambda: free_port(18080))
     scheduler: int = field(default_factory=lambda: free_port(18974))
     mlflow: int = field(default_factory=lambda: free_port(15000))
+    api: int = field(default_factory=lambda: free_port(18200))
     statsd: int = field(default_factory=lambda: free_port(19125))
     postgres_exporter: int = field(default_factory=lambda: free_port(19187))
     prometheus: int = field(default_factory=lambda: free_port(19090))
@@ -89,6 +90,8 @@ class Processes:
             "127.0.0.1:8080": f"127.0.0.1:{ports.api_server}",
             "127.0.0.1:8974": f"127.0.0.1:{ports.scheduler}",
             "127.0.0.1:5000": f"127.0.0.1:{ports.mlflow}",
+            "scoring-api:8000": f"127.0.0.1:{ports.api}",
+            "127.0.0.1:8000": f"127.0.0.1:{ports.api}",
             "127.0.0.1:9187": f"127.0.0.1:{ports.postgres_exporter}",
             "postgres-exporter:9187": f"127.0.0.1:{ports.postgres_exporter}",
             "127.0.0.1:9090": f"127.0.0.1:{ports.prometheus}",
@@ -159,6 +162,9 @@ class Processes:
         texts = {key: self._here(str(value), temporary) for key, value in given.items()}
         own = {
             "PATH": PATH,
+            # A machine may choose the kernels of OpenBLAS by these. Others round differently, and then another of two
+            # equally near neighbours fills a gap.
+            **{key: value for key, value in os.environ.items() if key.startswith("OPENBLAS_")},
             "HOME": str(temporary),
             "HOSTNAME": name,
             "LANG": "C.UTF-8",
@@ -200,6 +206,8 @@ class Processes:
         if service in PROGRAMS:
             port = {"prometheus": self.ports.prometheus, "postgres-exporter": self.ports.postgres_exporter}[service]
             return [PROGRAMS[service], *here, f"--web.listen-address=127.0.0.1:{port}"]
+        if service == "scoring-api":
+            here = [str(self.ports.api) if one == "8000" else one for one in here]
         if service == "redis":
             here = [str(self.folder / "data") if one == "/data" else one for one in here]
             here += ["--port", str(self.ports.redis), "--bind", "127.0.0.1"]

@@ -28,6 +28,14 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(Path(os.environ["LEADMILL_STATE"]).parent, ignore_errors=True)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run in lanes: whole stacks in one of them, one after the other; a file's tests together."""
+    here = Path(__file__).parent
+    for item in items:
+        file = item.path.relative_to(here)
+        item.add_marker(pytest.mark.xdist_group("e2e" if file.parts[0] == "e2e" else str(file)))
+
+
 @pytest.fixture(autouse=True)
 def _settings_of_the_environment() -> Iterator[None]:
     """What a test set for itself alone is read no more after it."""
