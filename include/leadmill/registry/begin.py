@@ -1,14 +1,15 @@
 """First task of a training: the rows, fixed in an MLflow run."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import pandas as pd
 
 from leadmill.clock import source_now
 from leadmill.features.history import training_frame
 from leadmill.registry import store
-from leadmill.registry.dataset import check_enough, fingerprint, lowered_minima, store_frame
+from leadmill.registry.dataset import ONSET, check_enough, fingerprint, lowered_minima, store_frame
 from leadmill.spec import UseCase
 from leadmill.training.data import AS_OF, LABEL
 from leadmill.training.leakage.scan import refuse_leaks
@@ -20,13 +21,14 @@ _RUN_KEY = f"{store.TAG}run_key"
 _COMPLETE = "fingerprint"
 
 
-def begin_training(use_case: UseCase, run_key: str, reason: str) -> str:
+def begin_training(use_case: UseCase, run_key: str, reason: str, onset: datetime | None = None) -> str:
     """The MLflow run that holds the training frame; its id is what the later tasks pass on.
 
     ``run_key`` is the Airflow run: the same key finds the same MLflow run again, and a frame that it holds stays, for
-    a version may have learned from it. Raises NotEnoughData, before anything is stored, when the frame is smaller than
-    the spec's gate asks for, and LeakFound when a feature knows the outcome; a gate that asks for less than usual is
-    warned of.
+    a version may have learned from it. ``onset`` says since when the rows are of another kind, where drift is open and
+    enough of them have matured to learn from (see ``temporal_holdout``). Raises NotEnoughData, before anything is
+    stored, when the frame is smaller than the spec's gate asks for, and LeakFound when a feature knows the outcome; a
+    gate that asks for less than usual is warned of.
     """
     for lowered in lowered_minima(use_case):
         log.warning("%s", lowered)
@@ -37,21 +39,22 @@ def begin_training(use_case: UseCase, run_key: str, reason: str) -> str:
     check_enough(use_case, frame)
     allowed = refuse_leaks(use_case, run_key, frame, source_now(use_case))
     run_id = run_id or _create(use_case, run_key)
-    _fill(use_case, run_id, frame, reason, [one.feature for one in allowed])
+    onset_tag = {ONSET: onset.isoformat()} if onset else {}
+    _fill(use_case, run_id, frame, [one.feature for one in allowed], {"reason": reason, **onset_tag})
     return run_id
 
 
 @store.ends_failed
-def _fill(use_case: UseCase, run_id: str, frame: pd.DataFrame, reason: str, allowed: Sequence[str]) -> None:
+def _fill(use_case: UseCase, run_id: str, frame: pd.DataFrame, allowed: Sequence[str], tags: Mapping[str, str]) -> None:
     store_frame(run_id, frame)
     store.set_tags(
         run_id,
-        reason=reason,
         rows=len(frame),
         positives=int(frame[LABEL].sum()),
         **{"from": frame[AS_OF].min().isoformat(), "through": frame[AS_OF].max().isoformat()},
         spec_version=use_case.version,
         leak_scan=f"allowed: {', '.join(allowed)}" if allowed else "clean",
+        **tags,
     )
     store.set_tags(run_id, **{_COMPLETE: fingerprint(frame)})
 

@@ -2,7 +2,7 @@
 
 import tempfile
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +72,8 @@ def load_version(use_case: UseCase, version: str) -> Champion:
     )
 
 
-@cache
+# A service that runs for months sees many come and go.
+@lru_cache(maxsize=4)
 def _pipeline_once(use_case: str, version: str, _mlflow_run_id: str) -> Pipeline:
     # The run tells apart the versions 1 of a registry that was emptied and filled again.
     return load_pipeline(use_case, version)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from leadmill.registry import ledger
 from leadmill.registry.champion import load_pipeline
 from leadmill.registry.contract import inputs_from
-from leadmill.registry.dataset import TrainingSet, stored_frame
+from leadmill.registry.dataset import TrainingSet, drift_onset, stored_frame
 from leadmill.spec import UseCase
 from leadmill.training.data import Rows
 from leadmill.training.inputs import model_frame
@@ -56,7 +56,9 @@ def _unknown_to(use_case: UseCase, version: str, rows: TrainingSet) -> NDArray[n
     """
     model, key = ledger.known_model(use_case.name, version), use_case.entity.key
     taught = stored_frame(model.mlflow_run_id)
-    known = slice(None) if model.candidate == ledger.EXTERNAL else temporal_holdout(use_case, taught).train
+    known: slice | NDArray[np.int64] = slice(None)
+    if model.candidate != ledger.EXTERNAL:
+        known = temporal_holdout(use_case, taught, drift_onset(model.mlflow_run_id)).train
     learned = taught[key].iloc[known]
     unknown: NDArray[np.bool_] = ~rows.frame[key].iloc[rows.split.holdout].isin(learned).to_numpy()
     return unknown

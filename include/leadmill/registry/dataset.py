@@ -12,11 +12,13 @@ from leadmill.errors import NotEnoughData
 from leadmill.learning import Gate
 from leadmill.registry import store
 from leadmill.spec import UseCase
-from leadmill.training.data import LABEL, Rows, rows_of
+from leadmill.training.data import AS_OF, LABEL, Rows, rows_of
 from leadmill.training.inputs import ModelInput, model_inputs
 from leadmill.training.split import Split, temporal_holdout
 
 FOLDER, FILE = "data", "frame.parquet"
+# Tag of a run that splits its rows with regard to drift.
+ONSET = "drift_onset"
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,23 @@ def stored_frame(run_id: str) -> pd.DataFrame:
         return pd.read_parquet(store.client().download_artifacts(run_id, f"{FOLDER}/{FILE}", folder))
 
 
+def drift_onset(run_id: str) -> pd.Timestamp | None:
+    """Since when the run's rows are of another kind, where drift was open when it began."""
+    onset = store.tag(run_id, ONSET)
+    return pd.Timestamp(onset) if onset else None
+
+
 def training_set(use_case: UseCase, run_id: str) -> TrainingSet:
-    """The run's rows, split anew; the split is a function of the rows. Raises NotTrainable."""
+    """The run's rows, split anew; the split is a function of the rows, and of the onset of drift kept with the run.
+
+    Raises NotTrainable.
+    """
     frame = stored_frame(run_id)
     inputs = model_inputs(use_case)
-    split = temporal_holdout(use_case, frame)
+    onset = drift_onset(run_id)
+    split = temporal_holdout(use_case, frame, onset)
     rows = rows_of(use_case, frame, inputs)
-    return TrainingSet(frame, inputs, split, rows.take(split.train), rows.take(split.holdout))
+    train = rows.take(split.train)
+    if onset is not None:
+        train = train.favouring((frame[AS_OF].iloc[split.train] >= onset).to_numpy())
+    return TrainingSet(frame, inputs, split, train, rows.take(split.holdout))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from leadmill.registry import documents, store
 from leadmill.registry.dataset import training_set
 from leadmill.registry.fit import fitted
+from leadmill.registry.parameters import Tuned, kept_with
 from leadmill.registry.versions import register_version
 from leadmill.spec import UseCase
 from leadmill.training.cross_validation import best_candidate, leak_alarm
@@ -47,8 +48,9 @@ def evaluate(use_case: UseCase, run_id: str) -> Evaluation:
         next(result for result in crossed if result.candidate == best),
         next(result for result in held if result.candidate == best),
     )
-    store.set_tags(run_id, leak_alarm=alarm or "none")
-    version = register_version(use_case, run_id, models[best], rows.inputs, rows.train, figures)
+    tuned = kept_with(use_case, run_id).get(best, Tuned())
+    store.set_tags(run_id, leak_alarm=alarm or "none", parameters=tuned)
+    version = register_version(use_case, run_id, models[best], rows.inputs, rows.train, figures, tuned=tuned)
     return Evaluation(best, version, tuple(crossed), tuple(held), alarm)
 
 

@@ -1,15 +1,17 @@
 """Second task: every candidate cross-validated and fitted, its file stored with the run."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from sklearn.pipeline import Pipeline
 
 from leadmill.registry import documents, store
 from leadmill.registry.dataset import TrainingSet, training_set
+from leadmill.registry.parameters import Tuned, kept_with
 from leadmill.registry.trusted import read_model, write_model
 from leadmill.spec import UseCase
-from leadmill.training.candidates import BUILDERS
+from leadmill.training.candidates import default_parameters
 from leadmill.training.cross_validation import cross_validate
 from leadmill.training.fitting import fit_candidate
 from leadmill.training.results import CrossValidation
@@ -21,18 +23,21 @@ _FOLDER = "candidates"
 def fit(use_case: UseCase, run_id: str) -> list[CrossValidation]:
     """Cross-validate and fit each candidate of the spec on the run's training rows, simple to complex.
 
-    Everything is stored under fixed names, so fitting again replaces it. Raises NotTrainable.
+    With the parameters that tuning has left, or the defaults. Everything is stored under fixed names, so fitting again
+    replaces it. Raises NotTrainable.
     """
     rows = training_set(use_case, run_id)
+    tuned = kept_with(use_case, run_id)
     found = []
     for candidate in use_case.model.candidates:
-        result = cross_validate(use_case, candidate, rows.train)
-        model = fit_candidate(candidate, rows.inputs, rows.train, use_case.model.class_weights)
+        given = tuned.get(candidate, Tuned()).params
+        result = cross_validate(use_case, candidate, rows.train, given)
+        model = fit_candidate(candidate, rows.inputs, rows.train, use_case.model.class_weights, given)
         store_fitted(run_id, candidate, model)
         store.log_metrics(run_id, _metrics(result))
         found.append(result)
     documents.write(run_id, documents.CROSS_VALIDATION, found)
-    _log_params(use_case, run_id)
+    _log_params(use_case, run_id, tuned)
     tag_split(run_id, rows)
     return found
 
@@ -76,10 +81,11 @@ def _metrics(result: CrossValidation) -> dict[str, float]:
     return values
 
 
-def _log_params(use_case: UseCase, run_id: str) -> None:
+def _log_params(use_case: UseCase, run_id: str, tuned: Mapping[str, Tuned]) -> None:
     for name in ("metric", "choice", "class_weights", "prior"):
         store.client().log_param(run_id, name, getattr(use_case.model, name))
     for candidate in use_case.model.candidates:
-        for name, value in sorted(BUILDERS[candidate]().get_params().items()):
-            if value is not None:
-                store.client().log_param(run_id, f"{candidate}.{name}", value)
+        found = tuned.get(candidate, Tuned())
+        store.client().log_param(run_id, f"{candidate} parameters", found)
+        for name, value in sorted({**default_parameters(candidate), **found.params}.items()):
+            store.client().log_param(run_id, f"{candidate}.{name}", value)

@@ -15,7 +15,7 @@ from leadmill.storage.database import engine
 
 _MODEL = (
     "use_case, version, mlflow_run_id, candidate, created_at, training_rows, positives, data_fingerprint, "
-    "spec_version, inputs, metrics, bands, percentiles, population, frozen_at"
+    "spec_version, inputs, metrics, parameters, bands, percentiles, population, frozen_at"
 )
 # Candidate of a version that was trained elsewhere.
 EXTERNAL = "external"
@@ -26,7 +26,10 @@ _DECISION = "verdict, version, candidate, champion_before, reasons, figures, dat
 
 @dataclass(frozen=True)
 class ModelRow:
-    """One row of ``ops.models``; ``bands``, ``percentiles`` and ``frozen_at`` are None before promotion."""
+    """One row of ``ops.models``; ``bands``, ``percentiles`` and ``frozen_at`` are None before promotion.
+
+    ``parameters`` are those that a study found, with its name and trial; None are the candidate's defaults.
+    """
 
     use_case: str
     version: str
@@ -39,6 +42,7 @@ class ModelRow:
     spec_version: str
     inputs: list[dict[str, Any]]
     metrics: dict[str, Any]
+    parameters: dict[str, Any] | None = None
     bands: list[dict[str, Any]] | None = None
     percentiles: list[float] | None = None
     population: str | None = None
@@ -70,15 +74,16 @@ def record_model(row: ModelRow) -> None:
         connection.execute(
             text(
                 "INSERT INTO ops.models (use_case, version, mlflow_run_id, candidate, created_at, training_rows, "
-                "positives, data_fingerprint, spec_version, inputs, metrics) VALUES (:use_case, :version, "
+                "positives, data_fingerprint, spec_version, inputs, metrics, parameters) VALUES (:use_case, :version, "
                 ":mlflow_run_id, :candidate, :created_at, :training_rows, :positives, :data_fingerprint, "
-                ":spec_version, CAST(:inputs AS jsonb), CAST(:metrics AS jsonb)) "
+                ":spec_version, CAST(:inputs AS jsonb), CAST(:metrics AS jsonb), CAST(:parameters AS jsonb)) "
                 "ON CONFLICT (use_case, version) DO UPDATE SET metrics = excluded.metrics"
             ),
             {
-                **{name: value for name, value in vars(row).items() if name not in ("inputs", "metrics")},
+                **vars(row),
                 "inputs": as_json(row.inputs),
                 "metrics": as_json(row.metrics),
+                "parameters": row.parameters and as_json(row.parameters),
             },
         )
 

@@ -5,7 +5,10 @@ from typing import Any
 from leadmill.registry import store
 
 _NUMBERS = ("rows", "positives", "training_rows", "holdout_rows", "purged")
-_TEXTS = ("fingerprint", "spec_version", "from", "through", "holdout_begins", "leak_scan", "reason")
+_TEXTS = (
+    *("fingerprint", "spec_version", "from", "through", "holdout_begins", "leak_scan", "drift_onset"),
+    *("parameters", "reason"),
+)
 
 
 def training_data(run_id: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 from leadmill.clock import source_now
 from leadmill.registry import ledger, store
 from leadmill.registry.contract import inputs_document
+from leadmill.registry.parameters import Tuned
 from leadmill.registry.trusted import TRUSTED_TYPES
 from leadmill.spec import UseCase
 from leadmill.training.data import Rows
@@ -30,11 +31,12 @@ def register_version(
     taught: Rows,
     figures: tuple[CrossValidation, Holdout],
     sample: pd.DataFrame | None = None,
+    tuned: Tuned | None = None,
 ) -> str:
     """The version of the run's model, made where absent; the run then names it and its candidate.
 
     ``taught`` are the rows that it was fitted on (none where nobody knows), ``sample`` a few of what it takes where
-    these do not show it.
+    these do not show it, ``tuned`` its parameters where they are not the defaults.
     """
     crossed, held = figures
     version = _registered(use_case, run_id, model, taught.x.head(_SAMPLE) if sample is None else sample)
@@ -52,6 +54,7 @@ def register_version(
             spec_version=use_case.version,
             inputs=inputs_document(inputs),
             metrics={"cross_validation": asdict(crossed), "holdout": asdict(held)},
+            parameters=asdict(tuned) if tuned and tuned.params else None,
         )
     )
     return version

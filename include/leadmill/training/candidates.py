@@ -1,12 +1,15 @@
 """The models that compete, from simple to complex; a new one is one more builder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sklearn.base import ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 SEED = 7
+
+Parameters = Mapping[str, int | float | str]
+"""Values of a candidate by name, where they differ from its builder's."""
 
 
 def _logistic_regression() -> ClassifierMixin:
@@ -37,5 +40,12 @@ BUILDERS: dict[str, Callable[[], ClassifierMixin]] = {
     "random_forest": _random_forest,
     "hist_gradient_boosting": _hist_gradient_boosting,
 }
-# These get numbers in bins beside their own values.
-BINNED = frozenset({"additive_scorecard"})
+# These get numbers in bins beside their own values; how many bins at most is a parameter, too.
+BINNED = {"additive_scorecard": 8}
+BINS = "bins"
+
+
+def default_parameters(candidate: str) -> dict[str, int | float | str]:
+    """Every parameter of the candidate as its builder sets it, those without a value left out."""
+    given = {name: value for name, value in BUILDERS[candidate]().get_params().items() if value is not None}
+    return given | ({BINS: BINNED[candidate]} if candidate in BINNED else {})

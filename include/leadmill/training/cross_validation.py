@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from leadmill.spec import UseCase
+from leadmill.training.candidates import Parameters
 from leadmill.training.data import Rows
 from leadmill.training.fitting import fit_candidate
 from leadmill.training.inputs import ModelInput, model_inputs
@@ -14,18 +16,38 @@ from leadmill.training.predict import probabilities
 from leadmill.training.results import CrossValidation, Folds
 from leadmill.training.split import grouped_folds
 
+Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Positions of the rows that teach and of those that judge."""
 
-def cross_validate(use_case: UseCase, candidate: str, rows: Rows) -> CrossValidation:
+
+def cross_validate(
+    use_case: UseCase, candidate: str, rows: Rows, parameters: Parameters | None = None
+) -> CrossValidation:
     """Mean and standard deviation of every metric, with all inputs and for each variant of the spec.
 
     ``rows`` are the training rows with all inputs. Each fold's model, its preprocessing and its calibration see the
-    other folds only.
+    other folds only. ``parameters`` as in ``fit_candidate``.
     """
     variants = {
-        name: _over_folds(use_case, candidate, model_inputs(use_case, without=left_out), rows)
+        name: _over_folds(use_case, candidate, model_inputs(use_case, without=left_out), rows, parameters)
         for name, left_out in use_case.model.variants.items()
     }
-    return CrossValidation(candidate, _over_folds(use_case, candidate, model_inputs(use_case), rows), variants)
+    whole = _over_folds(use_case, candidate, model_inputs(use_case), rows, parameters)
+    return CrossValidation(candidate, whole, variants)
+
+
+def fold_figures(
+    use_case: UseCase,
+    candidate: str,
+    inputs: Sequence[ModelInput],
+    rows: Rows,
+    fold: Fold,
+    parameters: Parameters | None,
+) -> dict[str, float]:
+    """Every metric on the judging side of ``fold``, of a model fitted on its teaching side."""
+    learned, judged = (rows.take(side) for side in fold)
+    model = fit_candidate(candidate, inputs, learned, use_case.model.class_weights, parameters)
+    return point(Predictions(judged.y, probabilities(model, judged.x), learned.base_rate), judged.weight)
 
 
 def best_candidate(use_case: UseCase, found: Sequence[CrossValidation]) -> str:
@@ -56,14 +78,14 @@ def leak_alarm(use_case: UseCase, found: Sequence[CrossValidation]) -> str | Non
     return None
 
 
-def _over_folds(use_case: UseCase, candidate: str, inputs: Sequence[ModelInput], rows: Rows) -> dict[str, Folds]:
+def _over_folds(
+    use_case: UseCase, candidate: str, inputs: Sequence[ModelInput], rows: Rows, parameters: Parameters | None
+) -> dict[str, Folds]:
     narrow = replace(rows, x=rows.x[[item.name for item in inputs]])
-    found = []
-    for train, test in grouped_folds(narrow.y, narrow.groups):
-        learned, judged = narrow.take(train), narrow.take(test)
-        model = fit_candidate(candidate, inputs, learned, use_case.model.class_weights)
-        predictions = Predictions(judged.y, probabilities(model, judged.x), learned.base_rate)
-        found.append(point(predictions, judged.weight))
+    found = [
+        fold_figures(use_case, candidate, inputs, narrow, fold, parameters)
+        for fold in grouped_folds(narrow.y, narrow.groups)
+    ]
     return {
         name: Folds(float(np.mean(values)), float(np.std(values)))
         for name in METRICS

@@ -1,7 +1,7 @@
 """A training frame taken apart into what scikit-learn wants."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,13 @@ class Rows:
     def take(self, index: NDArray[np.int64]) -> "Rows":
         """These rows only, by position."""
         return Rows(self.x.iloc[index], self.y[index], self.weight[index], self.groups[index], self.oversampled)
+
+    def favouring(self, recent: NDArray[np.bool_]) -> "Rows":
+        """With weights by which the ``recent`` rows weigh together at least as much as all others."""
+        if not recent.any():
+            return self
+        more = max(1.0, float(self.weight[~recent].sum() / self.weight[recent].sum()))
+        return replace(self, weight=np.where(recent, self.weight * more, self.weight))
 
     @property
     def base_rate(self) -> float:

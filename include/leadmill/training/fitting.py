@@ -7,10 +7,11 @@ from typing import Literal
 
 import numpy as np
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from leadmill.training.candidates import BINNED, BUILDERS
+from leadmill.training.candidates import BINNED, BINS, BUILDERS, Parameters
 from leadmill.training.data import Rows
 from leadmill.training.inputs import ModelInput
 from leadmill.training.preprocess import preprocessing
@@ -18,12 +19,20 @@ from leadmill.training.split import grouped_folds
 
 CALIBRATION_FOLDS = 2
 PREPROCESS, CLASSIFY = "preprocess", "classify"
+# Attribute of a linear pipeline: its mean training row as the classifier sees it, which reasons are measured from.
+MEAN_ROW = "mean_row_"
 
 
 def fit_candidate(
-    candidate: str, inputs: Sequence[ModelInput], rows: Rows, class_weights: Literal["none", "balanced"] = "none"
+    candidate: str,
+    inputs: Sequence[ModelInput],
+    rows: Rows,
+    class_weights: Literal["none", "balanced"] = "none",
+    parameters: Parameters | None = None,
 ) -> Pipeline:
     """Pipeline of preprocessing and calibrated classifier, fitted on ``rows`` and nothing else.
+
+    ``parameters`` take the place of the candidate's own of the same names.
 
     The sigmoid is fitted on predictions made across entity-grouped folds of these rows; the classifier behind it is
     then fitted on all of them. ``predict_proba`` takes the frame that ``model_frame`` makes.
@@ -34,9 +43,11 @@ def fit_candidate(
     2001, theorem 2).
     """
     splits = grouped_folds(rows.y, rows.groups, CALIBRATION_FOLDS)
-    learner = BUILDERS[candidate]().set_params(class_weight=None if class_weights == "none" else class_weights)
+    given = {**({BINS: BINNED[candidate]} if candidate in BINNED else {}), **(parameters or {})}
+    bins = int(given.pop(BINS, 0))
+    learner = BUILDERS[candidate]().set_params(**given, class_weight=None if class_weights == "none" else class_weights)
     classifier = CalibratedClassifierCV(learner, method="sigmoid", ensemble=False, cv=splits)
-    model = Pipeline([(PREPROCESS, preprocessing(inputs, candidate in BINNED)), (CLASSIFY, classifier)])
+    model = Pipeline([(PREPROCESS, preprocessing(inputs, bins)), (CLASSIFY, classifier)])
     as_drawn = rows.weight * np.where(rows.y == 1, rows.oversampled, 1.0)
     # On two busy cores the threads of BLAS and OpenMP wait for each other: one thread is up to ten times faster.
     with threadpool_limits(1), warnings.catch_warnings():
@@ -46,6 +57,8 @@ def fit_candidate(
     # The sigmoid is 1 / (1 + exp(a f + b)): b moves the log-odds.
     sigmoid = classifier.calibrated_classifiers_[0].calibrators[0]
     sigmoid.b_ += math.log(rows.oversampled)
+    if isinstance(learner, LogisticRegression):
+        setattr(model, MEAN_ROW, model.named_steps[PREPROCESS].transform(rows.x).mean(axis=0))
     # The folds have served; row numbers of the training set have no place in the stored model.
     classifier.set_params(cv=None)
     return model

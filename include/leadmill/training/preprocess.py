@@ -11,15 +11,14 @@ from leadmill.training.winsorizer import Winsorizer
 
 SEPARATOR = "="
 RARE_SHARE = 0.01
-BINS = 8
 
 
-def preprocessing(inputs: Sequence[ModelInput], binned: bool = False) -> ColumnTransformer:
+def preprocessing(inputs: Sequence[ModelInput], bins: int = 0) -> ColumnTransformer:
     """Unfitted transformer of a model frame into one dense float64 matrix.
 
     Numbers and ordinals are scaled, those with ``clip`` first pulled in; levels become one-hot with those under
-    ``RARE_SHARE`` of the rows grouped and unseen ones read as rare; flags stay 0 and 1. With ``binned`` each number and
-    ordinal is there a second time, as one-hot of at most BINS bins between its quantiles.
+    ``RARE_SHARE`` of the rows grouped and unseen ones read as rare; flags stay 0 and 1. With ``bins`` each number and
+    ordinal is there a second time, as one-hot of at most so many bins between its quantiles.
     """
     numbers = [item for item in inputs if item.type in NUMBERS]
     parts = {
@@ -27,7 +26,7 @@ def preprocessing(inputs: Sequence[ModelInput], binned: bool = False) -> ColumnT
         "number": (StandardScaler(), [item.name for item in numbers if not item.clip]),
         "level": (_one_hot(), [item.name for item in inputs if item.type == "category"]),
         "flag": ("passthrough", [item.name for item in inputs if item.type == "bool"]),
-        "bin": (make_pipeline(_bins(), _one_hot()), [item.name for item in numbers] if binned else []),
+        "bin": (make_pipeline(_bins(bins), _one_hot()), [item.name for item in numbers] if bins else []),
     }
     return ColumnTransformer(
         [(name, step, columns) for name, (step, columns) in parts.items() if columns],
@@ -59,6 +58,6 @@ def _one_hot() -> OneHotEncoder:
     )
 
 
-def _bins() -> KBinsDiscretizer:
+def _bins(most: int) -> KBinsDiscretizer:
     # Between observed values: a bin of counts begins at a count. Quantiles that are equal make fewer bins.
-    return KBinsDiscretizer(BINS, encode="ordinal", strategy="quantile", quantile_method="averaged_inverted_cdf")
+    return KBinsDiscretizer(most, encode="ordinal", strategy="quantile", quantile_method="averaged_inverted_cdf")

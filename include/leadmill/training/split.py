@@ -1,6 +1,7 @@
 """Which rows teach and which judge."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,25 +26,43 @@ class Split:
     begins: pd.Timestamp
 
 
-def temporal_holdout(use_case: UseCase, frame: pd.DataFrame) -> Split:
+def temporal_holdout(use_case: UseCase, frame: pd.DataFrame, onset: pd.Timestamp | None = None) -> Split:
     """The newest 20 % of the rows by ``as_of`` judge; rows of one moment stay together.
 
     Purged from training: entities that are also in the holdout, and rows whose label matured only after the holdout
-    begins. Raises NotTrainable when all rows are of one moment or nothing is left to learn from.
+    begins. Where the rows are of another kind since ``onset``, the rows since then of a third of the entities judge,
+    and every other row of the other entities teaches: else nothing of the new kind would be learned before it is older
+    than the horizon and a fifth of the history (ADR 0012). Raises NotTrainable when all rows are of one moment or
+    nothing is left to learn from.
     """
+    if onset is None:
+        begins = _newest_begin(use_case, frame)
+        held = (frame[AS_OF] >= begins).to_numpy()
+        known = (frame[AS_OF] + use_case.label.matures_after < begins).to_numpy()
+    else:
+        begins, known = onset, np.ones(len(frame), dtype=np.bool_)
+        held = (frame[AS_OF] >= onset).to_numpy() & _judges(frame[use_case.entity.key])
+    entities = frame[use_case.entity.key]
+    kept = ~held & ~entities.isin(entities[held]).to_numpy() & known
+    if not kept.any():
+        raise NotTrainable(use_case.name, f"no row's label was known before the holdout begins ({begins.isoformat()})")
+    return Split(np.flatnonzero(kept), np.flatnonzero(held), int((~held & ~kept).sum()), begins)
+
+
+def _newest_begin(use_case: UseCase, frame: pd.DataFrame) -> pd.Timestamp:
     times = frame[AS_OF].sort_values(ignore_index=True)
     firsts = np.flatnonzero(~times.duplicated().to_numpy())[1:]
     if not len(firsts):
         raise NotTrainable(use_case.name, "all training rows are of one moment, so none can be held out by time")
     wanted = len(frame) * (1 - HOLDOUT_SHARE)
-    begins = times.iloc[int(firsts[np.argmin(np.abs(firsts - wanted))])]
-    held = (frame[AS_OF] >= begins).to_numpy()
-    entities = frame[use_case.entity.key]
-    matured = frame[AS_OF] + use_case.label.matures_after
-    kept = ~held & ~entities.isin(entities[held]).to_numpy() & (matured < begins).to_numpy()
-    if not kept.any():
-        raise NotTrainable(use_case.name, f"no row's label was known before the holdout begins ({begins.isoformat()})")
-    return Split(np.flatnonzero(kept), np.flatnonzero(held), int((~held & ~kept).sum()), begins)
+    begins: pd.Timestamp = times.iloc[int(firsts[np.argmin(np.abs(firsts - wanted))])]
+    return begins
+
+
+def _judges(entities: "pd.Series[Any]") -> NDArray[np.bool_]:
+    """Whether an entity is of the third that judges; by its key alone, so later trainings deal alike."""
+    found: NDArray[np.bool_] = pd.util.hash_array(entities.astype(str).to_numpy(dtype=object)) % 3 == 0
+    return found
 
 
 def grouped_folds(
