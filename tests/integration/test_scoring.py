@@ -35,6 +35,7 @@ from leadmill.registry.champion import champion
 from leadmill.scoring.batch import plan, score_chunk
 from leadmill.scoring.predict import predict
 from leadmill.scoring.publish import publish_scores
+from leadmill.scoring.scorer import scorer
 from leadmill.storage.frames import read_frame
 
 pytestmark = [
@@ -86,6 +87,24 @@ def test_one_lead_alone_gets_the_score_it_got_in_the_batch(unscored: Trained) ->
     serving = champion(use_case)
     alone = pd.concat([predict(use_case, serving, features.iloc[[row]]) for row in range(5)])
     pd.testing.assert_frame_equal(alone, published, check_dtype=False, check_exact=True)
+
+
+def test_scores_carry_the_reasons_that_the_scorer_gives_when_asked(unscored: Trained) -> None:
+    use_case = unscored.use_case
+    score(use_case, "score-1")
+    asked = scorer(use_case, champion(use_case))
+    stored = {row["lead_id"]: row for row in query(f"SELECT * FROM {SCORES} ORDER BY lead_id LIMIT 1000")}
+    features = read_frame("SELECT * FROM features.x_education_latest").to_dict("records")
+    compared = [(stored[row["lead_id"]], asked.one(row)) for row in features if row["lead_id"] in stored]
+    assert len(compared) == 1000
+    for published, one in compared:
+        reasons = published["reasons"]
+        assert published["probability"] == pytest.approx(one.probability, abs=1e-12)
+        assert [reason["sentence"] for reason in reasons] == [reason.sentence for reason in one.reasons]
+        points = sum(reason["points"] for reason in reasons)
+        assert one.base + points == pytest.approx(1000 * published["probability"], abs=1e-6)
+    best = query(f"SELECT DISTINCT reasons -> 0 ->> 'feature' AS feature FROM {HISTORY} WHERE band = 'A'")
+    assert {row["feature"] for row in best} <= set(use_case.features)
 
 
 def test_killed_while_a_chunk_is_copied_and_run_again(unscored: Trained) -> None:

@@ -4,7 +4,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from psycopg import sql
 
 from leadmill import names
@@ -14,10 +15,10 @@ from leadmill.faults import kill_point
 from leadmill.registry.champion import champion, load_version
 from leadmill.scoring.due import ONE_PROCESS, list_due, parts
 from leadmill.scoring.generations import begin, published_rows, unpublished
-from leadmill.scoring.predict import predict
+from leadmill.scoring.scorer import Scorer, scorer
 from leadmill.spec import UseCase
 from leadmill.storage.database import copy_connection, engine
-from leadmill.storage.frames import copy_frames, read_batches
+from leadmill.storage.frames import copy_tables, read_batches
 
 CHUNK_ROWS = 200_000
 MOST_CHUNKS = 64
@@ -84,28 +85,42 @@ def score_chunk(use_case: UseCase, run_id: str, chunk: Chunk) -> int:
             sql.SQL("DELETE FROM {} WHERE generation = {} AND {}").format(_name(table), generation, within)
         )
         statement = _features(use_case, generation, wanted, within)
+        asked = scorer(use_case, serving)
         with closing(read_batches(statement, _BATCH_ROWS, _IN_ORDER)) as batches:
-            frames = (batch.to_pandas() for batch in batches)
-            scored = (_scores(predict(use_case, serving, one), one, chunk, generation, run_id) for one in frames)
-            rows = copy_frames(connection, table, scored)
+            scored = (_scores(use_case, asked, batch, chunk, generation, run_id) for batch in batches)
+            rows = copy_tables(connection, table, scored)
         if rows != chunk.rows:
             raise _lost(use_case, run_id)
         kill_point("score.chunk_copied")
     return rows
 
 
-def _scores(scored: pd.DataFrame, features: pd.DataFrame, chunk: Chunk, generation: int, run_id: str) -> pd.DataFrame:
-    moment = pd.Timestamp(datetime.fromisoformat(chunk.scored_at))
+def _scores(
+    use_case: UseCase, asked: Scorer, features: pa.Table, chunk: Chunk, generation: int, run_id: str
+) -> pa.Table:
+    found, reasons = asked.batch(features)
     created = features["created_timestamp"]
-    return scored.assign(
-        generation=generation,
-        status="fresh",
-        issued_status="fresh",
-        model_version=chunk.version,
-        feature_timestamp=features["event_timestamp"],
-        # Where the source's clock stands still, a feature row may be written "after" now: its score is no older.
-        scored_at=created.where(created > moment, moment),
-        run_id=run_id,
+    moment = pa.scalar(datetime.fromisoformat(chunk.scored_at), created.type)
+    same = {
+        "generation": generation,
+        "status": "fresh",
+        "issued_status": "fresh",
+        "model_version": chunk.version,
+        "run_id": run_id,
+    }
+    return pa.table(
+        {
+            use_case.entity.key: features[use_case.entity.key],
+            use_case.score_column: found.score,
+            "probability": found.probability,
+            "band": found.band,
+            "percentile": found.percentile,
+            "reasons": reasons,
+            "feature_timestamp": features["event_timestamp"],
+            # Where the source's clock stands still, a feature row may be written "after" now: its score is no older.
+            "scored_at": pc.if_else(pc.greater(created, moment), created, moment),
+            **{name: pa.repeat(value, len(features)) for name, value in same.items()},
+        }
     )
 
 

@@ -1,13 +1,10 @@
-"""From features to a score: the one function that batch and API use, so they cannot differ."""
+"""From features to scores: through the scorer that the API uses too, so they cannot differ."""
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from leadmill.registry.champion import Champion
+from leadmill.scoring.scorer import scorer
 from leadmill.spec import UseCase
-from leadmill.training.inputs import model_frame
-from leadmill.training.predict import probabilities
 
 
 def predict(use_case: UseCase, champion: Champion, features: pd.DataFrame) -> pd.DataFrame:
@@ -17,48 +14,14 @@ def predict(use_case: UseCase, champion: Champion, features: pd.DataFrame) -> pd
     ``score.scale`` x probability rounded to the nearest integer, a half up; bands and percentiles use the unrounded
     probability. Raises KeyError when an input is absent.
     """
-    x = model_frame(features, champion.inputs)
-    found = probabilities(champion.model, x) if len(x) else np.empty(0)
+    found = scorer(use_case, champion).many({item.name: features[item.name].to_numpy() for item in champion.inputs})
     return pd.DataFrame(
         {
             use_case.entity.key: features[use_case.entity.key].to_numpy(),
-            use_case.score_column: scores(found, use_case.score.scale),
-            "probability": found,
-            "band": bands(found, champion.bands),
-            "percentile": percentiles(found, champion.percentiles),
+            use_case.score_column: found.score,
+            "probability": found.probability,
+            "band": found.band,
+            "percentile": found.percentile,
         },
         index=features.index,
     )
-
-
-def scores(probability: NDArray[np.float64], scale: int) -> NDArray[np.int64]:
-    """Scale x probability to the nearest integer, a half up, within 0 and scale.
-
-    >>> scores(np.array([0.0, 0.0125, 1.0]), 100).tolist()
-    [0, 1, 100]
-    """
-    return np.clip(np.floor(probability * scale + 0.5), 0, scale).astype(np.int64)
-
-
-def bands(probability: NDArray[np.float64], cut_offs: dict[str, float]) -> NDArray[np.object_]:
-    """The best band whose lowest probability is reached.
-
-    >>> bands(np.array([0.9, 0.5, 0.2]), {"A": 0.9, "B": 0.5, "C": 0.0}).tolist()
-    ['A', 'B', 'C']
-    """
-    names = np.array(list(cut_offs), dtype=object)
-    lowest = np.array(list(cut_offs.values()))
-    # Cut-offs fall from band to band: as many are above the probability as there are better bands.
-    best: NDArray[np.object_] = names[np.searchsorted(-lowest, -probability, side="left").clip(max=len(names) - 1)]
-    return best
-
-
-def percentiles(probability: NDArray[np.float64], grid: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share in per cent of the population at promotion that scored lower, in steps of the frozen grid.
-
-    >>> percentiles(np.array([0.1, 0.3, 0.9]), np.array([0.1, 0.2, 0.3, 0.4, 0.5])).tolist()
-    [0.0, 50.0, 100.0]
-    """
-    steps = len(grid) - 1
-    lower = np.minimum(np.searchsorted(grid, probability, side="left"), steps)
-    return np.round(lower * 100 / steps, 6)

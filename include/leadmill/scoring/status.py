@@ -14,13 +14,13 @@ def status_sql(use_case: UseCase, row: str) -> str:
     stored = f"{row}.{use_case.entity.key}"
     return (
         f"CASE WHEN {closed_sql(use_case, stored)} THEN 'closed' "
-        f"WHEN {use_case.entity.same_key(f'{stored}::text')} IN ({_refused(use_case)}) "
+        f"WHEN {use_case.entity.same_key(f'{stored}::text')} IN ({refused_sql(use_case)}) "
         "OR (SELECT max(w.until) FROM ops.windows AS w WHERE w.use_case = :name AND w.status = 'published') "
         ">= :deadline IS NOT TRUE THEN 'stale' ELSE 'fresh' END"
     )
 
 
-def _refused(use_case: UseCase) -> str:
+def refused_sql(use_case: UseCase) -> str:
     """SQL: keys, canonical, whose newest row in a published window was rejected; an accepted one takes it back."""
     entity, rejected = use_case.entity, names.rejected_table(use_case)
     return (

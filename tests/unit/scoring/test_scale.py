@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from leadmill.scoring.predict import bands, percentiles, scores
+from leadmill.scoring.scale import bands, percentiles, scores
 
 
 @pytest.mark.parametrize(("probability", "score"), [(0.0, 0), (0.0005, 1), (0.00049, 0), (0.3456, 346), (1.0, 1000)])

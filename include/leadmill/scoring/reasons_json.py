@@ -1,0 +1,91 @@
+"""The reasons of many scores as JSON: what ``reasons`` says of one, built column by column."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from leadmill.columns import Column
+from leadmill.scoring.points import slopes
+from leadmill.scoring.reasons import MOST, OTHER, OTHER_TITLE
+from leadmill.scoring.sentences import head
+
+DECIMALS = 6
+
+
+def reasons_json(
+    columns: Sequence[Column],
+    values: Mapping[str, Any],
+    contributions: NDArray[np.float64],
+    moved: NDArray[np.float64],
+    base: float,
+    scale: int,
+) -> pa.Array:
+    """Per score a JSON list of ``feature``, ``points`` and ``sentence``, as ``reasons`` gives them for one.
+
+    ``values`` maps each input's name to an array of as many values; ``contributions`` has a row per score and a column
+    for each of ``columns``. Points have DECIMALS places, and those of the other features take up the rest.
+    """
+    most = _most(contributions)
+    each = slopes(moved, contributions.sum(axis=1), base, scale)
+    points = np.round(np.take_along_axis(contributions, most, axis=1) * each[:, None], DECIMALS) + 0.0
+    rest = np.round(moved - points.sum(axis=1), DECIMALS) + 0.0
+    heads, texts = _heads(columns, values, most)
+    parts: list[Any] = []
+    for slot in range(most.shape[1]):
+        parts += ["[" if slot == 0 else ",", texts.take(pa.array(heads[:, slot])), *_ends(points[:, slot])]
+    parts += ["," if most.shape[1] else "[", _head_json(OTHER, OTHER_TITLE), *_ends(rest), "]"]
+    return pc.binary_join_element_wise(*parts, "")
+
+
+def _most(contributions: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Places of the largest of each row, largest first; of equal ones the first."""
+    sizes = np.abs(contributions, order="C")
+    rows, found = np.arange(len(sizes)), []
+    for _ in range(min(MOST, sizes.shape[1])):
+        found.append(sizes.argmax(axis=1))
+        sizes[rows, found[-1]] = -1.0
+    return np.stack(found, axis=1)
+
+
+def _heads(
+    columns: Sequence[Column], values: Mapping[str, Any], most: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], pa.Array]:
+    """Which text each reason begins with, and the different texts: each is made once."""
+    found, texts = np.empty(most.size, dtype=np.int64), list[str]()
+    order = np.argsort(most, axis=None, kind="stable")
+    ends = np.searchsorted(most.ravel()[order], np.arange(len(columns) + 1))
+    for column, start, stop in zip(columns, ends[:-1], ends[1:], strict=True):
+        places = order[start:stop]
+        rows = pa.array(places // most.shape[1])
+        coded = _taken(values[column.name], rows).dictionary_encode(null_encoding="encode")
+        codes = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64) * 2
+        if column.flag in values:
+            codes += _taken(values[column.flag], rows).to_numpy(zero_copy_only=False).astype(bool)
+        distinct, inverse = np.unique(codes, return_inverse=True)
+        found[places] = len(texts) + inverse
+        seen = coded.dictionary.to_pylist()
+        texts += [_head_json(column.name, head(column, seen[code // 2], bool(code % 2))) for code in distinct]
+    return found.reshape(most.shape), pa.array(texts, pa.string())
+
+
+def _head_json(feature: str, text: str) -> str:
+    """The JSON of a reason up to and with the colon after its head."""
+    said = json.dumps(f"{text}: ", ensure_ascii=False)[:-1]
+    return f'{{"feature":"{feature}","sentence":{said}'
+
+
+def _ends(points: NDArray[np.float64]) -> tuple[Any, ...]:
+    """The JSON of a reason from its points in the sentence on."""
+    shown, where = np.unique(np.rint(points).astype(np.int64), return_inverse=True)
+    signed = pa.array([f'{one:+d}","points":' for one in shown.tolist()], pa.string()).take(pa.array(where))
+    return signed, pa.array(points).cast(pa.string()), "}"
+
+
+def _taken(values: Any, rows: pa.Array) -> pa.Array:
+    taken = (values if isinstance(values, (pa.Array, pa.ChunkedArray)) else pa.array(values)).take(rows)
+    return taken.combine_chunks() if isinstance(taken, pa.ChunkedArray) else taken
