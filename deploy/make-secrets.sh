@@ -43,5 +43,7 @@ keep airflow_passwords.json "{\"admin\": \"$(cat airflow_admin_password)\", \"vi
 # Yours to edit: the Airflow connections by which use cases read their sources. It begins with the demo's warehouse.
 [ -s airflow_connections.json ] ||
     keep airflow_connections.json "{\"warehouse\": \"$(url postgresql leadmill_source warehouse)\"}"
+# The same for the scoring API, which reads that source's clock.
+[ -s leadmill_source_url ] || keep leadmill_source_url "$(url postgresql leadmill_source warehouse)"
 
 echo "The secrets are in $folder: back them up, and keep them out of version control." >&2

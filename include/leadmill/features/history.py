@@ -3,12 +3,15 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from sqlalchemy import text
+
 from leadmill import names
 from leadmill.clock import source_now
 from leadmill.errors import NotTrainable
 from leadmill.features.store import apply, feature_store
 from leadmill.features.training_rows import entity_rows_sql
 from leadmill.spec import UseCase
+from leadmill.storage.database import engine
 from leadmill.storage.ddl import ensure_tables, feature_columns
 
 if TYPE_CHECKING:
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def training_frame(use_case: UseCase, cutoff: datetime | None = None) -> "pd.DataFrame":
-    """Labelled rows as of ``cutoff`` (default: now, by the source's clock).
+    """Labelled rows as of ``cutoff`` (default: as far as outcomes are known, see ``known_through``).
 
     Columns: the key, as_of (UTC), label (0 or 1), weight, every feature and flag. Of a snapshot no feature row that was
     recorded or written after the cut-off is used; of an event source none with an event time after the row's as_of,
@@ -30,7 +33,7 @@ def training_frame(use_case: UseCase, cutoff: datetime | None = None) -> "pd.Dat
             "a snapshot does not say what was known before an outcome: declare 'label.horizon: none' where its labels "
             "are known at load, or give a source with 'history: events'",
         )
-    moment = cutoff or source_now(use_case)
+    moment = cutoff or known_through(use_case)
     # A feature may have been added since the last window.
     ensure_tables(use_case)
     apply(use_case)
@@ -45,3 +48,19 @@ def training_frame(use_case: UseCase, cutoff: datetime | None = None) -> "pd.Dat
     frame = job.to_df()[wanted]
     frame["as_of"] = pd.to_datetime(frame["as_of"], utc=True)
     return frame.sort_values(["as_of", use_case.entity.key], ignore_index=True)
+
+
+def known_through(use_case: UseCase) -> datetime:
+    """Until when outcomes are known: now by the source's clock, of events no further than the source has been read.
+
+    Behind an ETL that lags, a horizon may have passed of which the outcomes are unread: every label would be negative.
+    """
+    now = source_now(use_case)
+    if not use_case.has_events:
+        return now
+    with engine().connect() as connection:
+        read: datetime | None = connection.execute(
+            text("SELECT max(until) FROM ops.windows WHERE use_case = :name AND status = 'published'"),
+            {"name": use_case.name},
+        ).scalar_one()
+    return min(now, read) if read else now

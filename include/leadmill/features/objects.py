@@ -1,10 +1,10 @@
 """Feast objects of a use case, derived from its spec."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from leadmill import names
+from leadmill.features.online_row import TTL
 from leadmill.spec import UseCase
 from leadmill.storage.ddl import feature_columns
 
@@ -27,7 +27,7 @@ class FeastObjects:
 
 
 def feast_objects(use_case: UseCase) -> FeastObjects:
-    """Entity, feature view and feature service. The view never expires."""
+    """Entity, feature view and feature service."""
     from feast import Entity, FeatureService, FeatureView, Field, ValueType, types
     from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
 
@@ -54,7 +54,7 @@ def feast_objects(use_case: UseCase) -> FeastObjects:
     view = FeatureView(
         name=names.feature_view(use_case),
         entities=[entity],
-        ttl=timedelta(0),
+        ttl=TTL,
         schema=[key, *fields],
         source=source,
         online=True,

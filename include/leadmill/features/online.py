@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from leadmill import names
 from leadmill.errors import LeadmillError
+from leadmill.features.online_row import constants
 from leadmill.features.store import feature_store
 from leadmill.features.typed_store.errors import NoOnlineTable
 from leadmill.spec import UseCase
@@ -41,7 +42,7 @@ def lookup(use_case: UseCase, keys: Sequence[str]) -> "pd.DataFrame":
     known = frame[present].reset_index(drop=True)
     stamp = pd.to_datetime(_event_times(response, held[0]), utc=True)[present.to_numpy()]
     found = known.reindex(columns=[key, *columns]).astype(object)
-    for name, constant in _constants(use_case).items():
+    for name, constant in constants(use_case).items():
         found[name] = found[name].where(found[name].notna(), constant)
     # A row of an unknown key turns whole numbers into floats.
     typed_columns = {column.name: _DTYPES.get(column.type, "object") for column in declared}
@@ -82,9 +83,3 @@ def _typed(use_case: UseCase, key: str) -> int | str:
     if use_case.entity.key_type == "int":
         return int(key) if re.fullmatch(r"[0-9]{1,18}", key) else -1
     return key.lower() if use_case.entity.key_type == "uuid" else key
-
-
-def _constants(use_case: UseCase) -> dict[str, object]:
-    """What rows read that are older than a feature, by column."""
-    found: dict[str, object] = {column.name: column.cold_start for column in use_case.feature_columns}
-    return found | {column.flag: True for column in use_case.feature_columns if column.has_flag}

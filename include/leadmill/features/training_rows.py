@@ -7,12 +7,15 @@ from leadmill.features.closed import closed_sql
 from leadmill.spec import UseCase
 
 
-def entity_rows_sql(use_case: UseCase, cutoff: datetime) -> str:
-    """SQL of the training rows as known at ``cutoff``: key, event_timestamp (of the join), as_of, label, weight."""
-    return _by_age(use_case, cutoff) if use_case.has_events else _known_at_load(use_case, cutoff)
+def entity_rows_sql(use_case: UseCase, cutoff: datetime, since: datetime | None = None) -> str:
+    """SQL of the training rows as known at ``cutoff``: key, event_timestamp (of the join), as_of, label, weight.
+
+    ``since``: only those with a later ``as_of``; of events it then costs what came in since.
+    """
+    return _by_age(use_case, cutoff, since) if use_case.has_events else _known_at_load(use_case, cutoff, since)
 
 
-def _known_at_load(use_case: UseCase, cutoff: datetime) -> str:
+def _known_at_load(use_case: UseCase, cutoff: datetime, since: datetime | None) -> str:
     """One row per labelled entity of a snapshot whose labels are known at load.
 
     ``event_timestamp`` is the cut-off, so the join takes what was written by then; ``as_of`` is the time of the
@@ -26,11 +29,11 @@ def _known_at_load(use_case: UseCase, cutoff: datetime) -> str:
         f"WHERE known_at <= {moment} ORDER BY {key}, known_at DESC) AS l "
         f"JOIN (SELECT DISTINCT ON ({key}) {key}, event_timestamp FROM {names.features_table(use_case)} "
         f"WHERE event_timestamp <= {moment} AND created_timestamp <= {moment} ORDER BY {key}, event_timestamp DESC) "
-        f"AS f USING ({key})"
+        f"AS f USING ({key})" + (f" WHERE f.event_timestamp > {_timestamp(since)}" if since else "")
     )
 
 
-def _by_age(use_case: UseCase, cutoff: datetime) -> str:
+def _by_age(use_case: UseCase, cutoff: datetime, since: datetime | None) -> str:
     """One row per entity and declared age at which it had features and was open, once the label is certain.
 
     The label is whether a positive outcome occurred in (as_of, as_of + horizon]; both classes enter only when the
@@ -46,6 +49,10 @@ def _by_age(use_case: UseCase, cutoff: datetime) -> str:
         f"l.{key} = a.{key} AND l.known_at <= {moment} AND l.occurred_at > a.as_of "
         f"AND l.occurred_at <= a.as_of + {horizon}"
     )
+    oldest = _interval(max(use_case.as_of))
+    # Whole entities, or the weights would count the ages that are left.
+    reached = f"first_recorded_at > {_timestamp(since)} - {oldest} AND " if since else ""
+    later = f"a.as_of > {_timestamp(since)} AND " if since else ""
     closed_by_then = (
         f"coalesce((SELECT l.closed FROM {labels} AS l WHERE l.{key} = a.{key} AND l.occurred_at <= a.as_of "
         f"AND l.known_at <= {moment} ORDER BY l.occurred_at DESC LIMIT 1), false)"
@@ -53,10 +60,10 @@ def _by_age(use_case: UseCase, cutoff: datetime) -> str:
     return (
         f"WITH aged AS (SELECT {key}, first_recorded_at + age AS as_of, count(*) OVER (PARTITION BY {key}) AS n "
         f"FROM {names.entities_table(use_case)} CROSS JOIN unnest(ARRAY[{ages}]) AS age "
-        f"WHERE first_recorded_at + age + {_interval(use_case.label.matures_after)} <= {moment}), "
+        f"WHERE {reached}first_recorded_at + age + {_interval(use_case.label.matures_after)} <= {moment}), "
         f"labelled AS (SELECT a.{key}, a.as_of, a.n, EXISTS (SELECT FROM {labels} AS l WHERE {within} AND l.label = 1) "
         f"AS label, EXISTS (SELECT FROM {labels} AS l WHERE {within} AND l.closed AND l.label IS NULL) AS censored "
-        f"FROM aged AS a WHERE NOT {closed_by_then} AND NOT {closed_sql(use_case, f'a.{key}', 'a.as_of')} "
+        f"FROM aged AS a WHERE {later}NOT {closed_by_then} AND NOT {closed_sql(use_case, f'a.{key}', 'a.as_of')} "
         f"AND EXISTS (SELECT FROM {names.features_table(use_case)} AS f WHERE f.{key} = a.{key} "
         "AND f.event_timestamp <= a.as_of)) "
         f"SELECT {key}, as_of AS event_timestamp, as_of, label::int AS label, "

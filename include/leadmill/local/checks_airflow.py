@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from leadmill.local import stack, status, supervision
 from leadmill.local.airflow_api import Airflow, AirflowRefused, Run
 from leadmill.local.doctor import Check, Finding
+from leadmill.local.supervisor import API
 
 SHOWN_LINES = 3
 
@@ -16,18 +17,19 @@ def components_healthy() -> Iterator[Finding]:
         if known is None:
             yield Finding("Airflow", "note", "stopped", "./leadmill up")
         else:
-            found = f"its supervisor died:\n{supervision.last_lines(state, 'supervisor', SHOWN_LINES)}"
+            found = f"the supervisor died:\n{supervision.last_lines(state, 'supervisor', SHOWN_LINES)}"
             yield Finding("Airflow", "wrong", found, "./leadmill up")
         return
     for service in status.status().services:
         if service.name == "postgres":
             continue
+        check = "Scoring API" if service.name == API else "Airflow"
         if service.health == "healthy":
             again = f", restarted {service.restarts} times" if service.restarts else ""
-            yield Finding("Airflow", "note" if again else "ok", f"{service.name} is healthy{again}")
+            yield Finding(check, "note" if again else "ok", f"{service.name} is healthy{again}")
         else:
             found = f"{service.name} is {service.health}:\n{supervision.last_lines(state, service.name, SHOWN_LINES)}"
-            yield Finding("Airflow", "wrong", found, "Wait ten seconds; if it stays, ./leadmill down and ./leadmill up")
+            yield Finding(check, "wrong", found, "Wait ten seconds; if it stays, ./leadmill down and ./leadmill up")
 
 
 def dag_files_import() -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from leadmill.local.ports import Ports
 from leadmill.local.postgres import HOST
 from leadmill.local.state import StateFolder
 from leadmill.names import READER_ROLE
+from leadmill.storage.api_keys import derived_key
 
 QUIET = {
     "GX_ANALYTICS_ENABLED": "false",
@@ -41,6 +42,8 @@ def variables(home: Path, state: StateFolder, credentials: Credentials, ports: P
         "LEADMILL_MLFLOW_URL": mlflow,
         "MLFLOW_TRACKING_URI": mlflow,
         "LEADMILL_FEAST_REGISTRY_URL": url("leadmill", credentials.leadmill, "feast", "postgresql+psycopg"),
+        "LEADMILL_API_URL": f"http://{HOST}:{ports.api}",
+        "LEADMILL_API_KEY": derived_key(credentials.airflow_jwt_secret),
         "LEADMILL_PG_HOST": HOST,
         "LEADMILL_PG_PORT": str(ports.postgres),
         "LEADMILL_PG_USER": "leadmill",

@@ -9,6 +9,7 @@ from leadmill.local.credentials import write_private
 
 PREFERRED_POSTGRES = 5433
 PREFERRED_AIRFLOW = 8080
+PREFERRED_API = 8000
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Ports:
 
     postgres: int
     airflow: int
+    api: int = PREFERRED_API
 
 
 def is_free(port: int) -> bool:
@@ -45,8 +47,8 @@ def load(file: Path) -> Ports | None:
     """The remembered ports, None when there are none (or the file is damaged: ports can be chosen anew)."""
     try:
         stored = json.loads(file.read_text())
-        return Ports(postgres=int(stored["postgres"]), airflow=int(stored["airflow"]))
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return Ports(**{name: int(port) for name, port in stored.items()})
+    except (FileNotFoundError, ValueError, AttributeError, TypeError):
         return None
 
 

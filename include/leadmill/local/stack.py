@@ -1,10 +1,11 @@
-"""The local stack: Postgres and Airflow, started, stopped and thrown away. Its state is one folder."""
+"""The local stack: Postgres, Airflow and the scoring API, started, stopped and thrown away. Its state is one folder."""
 
 import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -20,7 +21,7 @@ HEALTHY_SECONDS = 180.0
 
 
 class StackNotHealthy(LeadmillError):
-    """Airflow did not become healthy."""
+    """Airflow or the scoring API did not become healthy."""
 
 
 def _silent(_: str) -> None:
@@ -43,7 +44,7 @@ def environment() -> dict[str, str]:
 
 def up(progress: Progress = _silent) -> dict[str, str]:
     """Start what does not run yet and wait until all is healthy; the stack's environment, applied to this process."""
-    from leadmill.storage import migrate
+    from leadmill.storage import api_keys, migrate
 
     state = folder()
     with _exclusive(state, progress):
@@ -60,6 +61,7 @@ def up(progress: Progress = _silent) -> dict[str, str]:
         # The scheduler comes after this: DAGs that are not paused would at once run on an older version's tables.
         progress("Bringing leadmill's tables up to date")
         migrate.upgrade()
+        api_keys.keep(environment()["LEADMILL_API_KEY"], "this local stack", api_keys.SCOPES)
         since = None
         if not running:
             since = datetime.now(UTC)
@@ -106,7 +108,7 @@ def start_postgres() -> dict[str, str]:
     server.initialise(known)
     chosen = ports.load(state.ports) or ports.Ports(ports.PREFERRED_POSTGRES, ports.PREFERRED_AIRFLOW)
     if not server.running():
-        chosen = ports.Ports(ports.free_port(chosen.postgres), chosen.airflow)
+        chosen = replace(chosen, postgres=ports.free_port(chosen.postgres))
         ports.save(state.ports, chosen)
         server.start(chosen.postgres)
     databases.ensure(chosen.postgres, known)
@@ -128,17 +130,19 @@ def _stop_all(state: StateFolder, progress: Progress) -> None:
 def _start_airflow(state: StateFolder, progress: Progress) -> None:
     chosen = ports.load(state.ports)
     assert chosen is not None
-    port = ports.free_port(chosen.airflow)
-    if port != chosen.airflow:
-        progress(f"Port {chosen.airflow} is taken by another program: Airflow uses {port}")
-        ports.save(state.ports, ports.Ports(chosen.postgres, port))
-    progress("Starting Airflow")
+    free = replace(chosen, airflow=ports.free_port(chosen.airflow), api=ports.free_port(chosen.api))
+    for what, before, now in (("Airflow", chosen.airflow, free.airflow), ("the scoring API", chosen.api, free.api)):
+        if now != before:
+            progress(f"Port {before} is taken by another program: {what} uses {now}")
+    ports.save(state.ports, free)
+    progress("Starting Airflow and the scoring API")
     supervision.start(state, environment())
 
 
 def _wait_until_healthy(
     state: StateFolder, variables: dict[str, str], progress: Progress, since: datetime | None
 ) -> None:
+    from leadmill.local import api_health
     from leadmill.local.airflow_api import Airflow, AirflowRefused
 
     deadline = time.monotonic() + HEALTHY_SECONDS
@@ -149,6 +153,8 @@ def _wait_until_healthy(
                 waiting = [name for name, status in airflow.health(since).items() if status != "healthy"]
             except AirflowRefused:
                 waiting = ["api_server"]
+            if api_health.health(variables["LEADMILL_API_URL"]) != "healthy":
+                waiting.append("scoring_api")
             if not waiting:
                 return
             if not supervision.alive(state):
@@ -156,11 +162,11 @@ def _wait_until_healthy(
             if time.monotonic() > deadline:
                 name = waiting[0].replace("_", "-")
                 raise StackNotHealthy(
-                    f"Airflow is not healthy after {HEALTHY_SECONDS:.0f} s; it waits for {', '.join(waiting)}:\n"
+                    f"Not healthy after {HEALTHY_SECONDS:.0f} s: {', '.join(waiting)}:\n"
                     f"{supervision.last_lines(state, name)}"
                 )
             if waiting != shown:
-                progress(f"Waiting for Airflow: {', '.join(waiting)}")
+                progress(f"Waiting for {', '.join(waiting)}")
                 shown = waiting
             time.sleep(0.2)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from leadmill.errors import LeadmillError
 from leadmill.local import ports, processes, stack, supervision
 from leadmill.local.postgres import Server
-from leadmill.local.supervisor import COMPONENTS
+from leadmill.local.supervisor import API, COMPONENTS
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def _airflow() -> list[Service]:
     state = stack.folder()
     known = supervision.record(state)
     remembered = ports.load(state.ports)
-    address = f"127.0.0.1:{remembered.airflow}" if remembered else None
+    addresses = {"api-server": remembered.airflow, API: remembered.api} if remembered else {}
     recorded = {one.name: one for one in known.components} if known and known.process.alive() else {}
     health = _health() if recorded else {}
     services = []
@@ -70,7 +70,7 @@ def _airflow() -> list[Service]:
                 pid,
                 one.restarts if one else 0,
                 processes.resident_bytes(pid) if pid else 0,
-                address if name == "api-server" else None,
+                f"127.0.0.1:{addresses[name]}" if name in addresses else None,
                 health.get(name, "unhealthy") if running else "stopped",
             )
         )
@@ -78,14 +78,16 @@ def _airflow() -> list[Service]:
 
 
 def _health() -> dict[str, str]:
-    """Health by component name; empty when the API server does not answer."""
+    """Health by component name; without Airflow's when its API server does not answer."""
+    from leadmill.local import api_health
     from leadmill.local.airflow_api import Airflow
 
     variables = stack.environment()
+    ours: dict[str, str] = {API: api_health.health(variables["LEADMILL_API_URL"])}
     with Airflow(variables["AIRFLOW_URL"], variables["AIRFLOW_USER"], variables["AIRFLOW_PASSWORD"]) as airflow:
         try:
             found = airflow.health()
         except LeadmillError:
-            return {}
+            return ours
     answers = {name.replace("_", "-"): health for name, health in found.items()}
-    return {**answers, "api-server": answers["metadatabase"]}
+    return {**ours, **answers, "api-server": answers["metadatabase"]}

@@ -1,4 +1,4 @@
-"""The process that runs Airflow's four components, restarts one that dies, and takes all of them with it.
+"""The process that runs Airflow's four components and the scoring API, restarts one that dies, and ends with all.
 
 Started as ``python -m leadmill.local.supervisor STATE`` with the stack's environment. Importing Airflow costs seconds
 of processor time, so it is imported once here and each component is forked from this process. Nothing here opens a
@@ -20,16 +20,19 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from leadmill.local import processes
+from leadmill.local import ports, processes
 from leadmill.local.credentials import write_private
 from leadmill.local.state import StateFolder
 
+# Not a part of Airflow: a program of its own, without what is imported here.
+API = "scoring-api"
 COMPONENTS = {
     "api-server": ("api-server",),
     # Airflow's log servers listen on all interfaces; on one machine the API server reads the files itself.
     "scheduler": ("scheduler", "--skip-serve-logs"),
     "dag-processor": ("dag-processor",),
     "triggerer": ("triggerer", "--skip-serve-logs"),
+    API: (),
 }
 PRELOADED = (
     "airflow.cli.cli_parser",
@@ -49,7 +52,7 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 @dataclass
 class Component:
-    """One component of Airflow; ``pid`` is also its session."""
+    """One component; ``pid`` is also its session."""
 
     name: str
     pid: int = 0
@@ -187,6 +190,8 @@ class Supervisor:
         code = 1
         try:
             _become(name, parent, self.state.logs / f"{name}.log")
+            if name == API:
+                _serve(self.state)
             if name == "api-server":
                 importlib.import_module("airflow.api_fastapi.main")  # builds the application: seconds of work
             if gate is not None:
@@ -227,6 +232,13 @@ def _run_airflow(arguments: tuple[str, ...]) -> None:
     """What ``python -m airflow ARGUMENTS`` does. Airflow's program is run here, its API is not used."""
     sys.argv = ["airflow", *arguments]
     runpy.run_module("airflow", run_name="__main__", alter_sys=True)
+
+
+def _serve(state: StateFolder) -> None:
+    """Become the scoring API; it waits for no gate, Airflow's tables are nothing to it."""
+    chosen = ports.load(state.ports)
+    assert chosen is not None
+    os.execv(sys.executable, [sys.executable, "-m", "leadmill.serving", "--port", str(chosen.api)])
 
 
 def _wait_for_opening(gate: tuple[int, int]) -> None:

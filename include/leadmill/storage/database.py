@@ -1,6 +1,6 @@
 """Connections to leadmill's own database."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 
@@ -30,20 +30,25 @@ def copy_connection() -> psycopg.Connection:
 
 
 @contextmanager
-def use_case_lock(use_case: str) -> Iterator[None]:
+def use_case_lock(use_case: str, waits: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Hold the advisory lock of a use case: concurrent writers of its windows and features wait here.
 
-    The lock belongs to a connection of its own, so the server frees it when this process dies.
+    The lock belongs to a connection of its own, so the server frees it when this process dies. ``waits`` is called
+    first where somebody else holds it. A name with a slash after the use case's is a lock of its own.
     """
     with engine().connect() as connection:
-        _lock(connection, "pg_advisory_lock", use_case)
+        if not _lock(connection, "pg_try_advisory_lock", use_case):
+            waits()
+            _lock(connection, "pg_advisory_lock", use_case)
         try:
             yield
         finally:
             _lock(connection, "pg_advisory_unlock", use_case)
 
 
-def _lock(connection: Connection, function: str, use_case: str) -> None:
+def _lock(connection: Connection, function: str, use_case: str) -> bool:
+    """What the function answers, where it answers anything."""
     key = {"key": f"leadmill/{use_case}"}
-    connection.execute(text(f"SELECT {function}(hashtextextended(:key, 0))"), key)
+    answer = connection.execute(text(f"SELECT {function}(hashtextextended(:key, 0))"), key).scalar()
     connection.commit()
+    return bool(answer)

@@ -205,7 +205,7 @@ def _score_columns(use_case: UseCase, key: TableColumn) -> tuple[TableColumn, ..
         TableColumn(
             "percentile", "double precision NOT NULL", "Share of the population at promotion that scored lower, 0-100"
         ),
-        TableColumn("reasons", "jsonb", "What moved the score most"),
+        TableColumn("reasons", "jsonb", "What moved the score most, in score points; null: ask for it"),
         TableColumn("status", "text NOT NULL", "fresh, stale or closed"),
         TableColumn("model_version", "text NOT NULL", "Version in the registry"),
         TableColumn("feature_timestamp", "timestamptz NOT NULL", "Event time of the features used"),

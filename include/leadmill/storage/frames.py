@@ -1,11 +1,12 @@
 """Frames in and out of Postgres: ADBC for reading, COPY for writing."""
 
 import io
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from psycopg import sql as pgsql
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+_Rows = TypeVar("_Rows")
 # Rows of one batch of CSV text: a megabyte or so.
 _CSV_ROWS = 8_192
 
@@ -92,11 +94,20 @@ def _ahead(batches: "Generator[pa.Table, None, None]") -> "Generator[pa.Table, N
 
 def copy_frames(connection: psycopg.Connection, table: str, frames: "Iterable[pd.DataFrame]") -> int:
     """:func:`copy_frame` of each, in a thread while the next is made; meanwhile nobody else uses ``connection``."""
+    return _copy_ahead(partial(copy_frame, connection, table), frames)
+
+
+def copy_tables(connection: psycopg.Connection, table: str, tables: "Iterable[pa.Table]") -> int:
+    """:func:`copy_table` of each, in a thread while the next is made; meanwhile nobody else uses ``connection``."""
+    return _copy_ahead(partial(copy_table, connection, table), tables)
+
+
+def _copy_ahead(copied: Callable[[_Rows], int], parts: Iterable[_Rows]) -> int:
     with ThreadPoolExecutor(1) as writer:
         written, last = 0, None
-        for frame in frames:
+        for part in parts:
             written += last.result() if last else 0
-            last = writer.submit(copy_frame, connection, table, frame)
+            last = writer.submit(copied, part)
         return written + (last.result() if last else 0)
 
 

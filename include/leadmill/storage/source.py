@@ -61,6 +61,13 @@ def source_connection(use_case: UseCase) -> psycopg.Connection:
         raise unreachable(use_case, error) from error
 
 
+async def listening_connection(use_case: UseCase, given: str) -> psycopg.AsyncConnection:
+    """A connection to the source for LISTEN, each statement a transaction of its own. Raises psycopg's errors."""
+    url = source_url(use_case, given)
+    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return await psycopg.AsyncConnection.connect(address, autocommit=True, **_arguments(url))
+
+
 def unreachable(use_case: UseCase, error: Exception, given: str | None = None) -> SourceUnreachable:
     """The error to raise where the source does not answer; it names the place, never the password."""
     url = source_url(use_case, given)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from leadmill.features.typed_store.table import CREATED, EVENT, OnlineColumn, OnlineTable
+from leadmill.features.typed_store.reserved import CREATED, EVENT
+from leadmill.features.typed_store.table import OnlineColumn, OnlineTable
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from feast.feature_view import DUMMY_ENTITY_ID, DUMMY_ENTITY_VAL
 from psycopg import sql
 
-from leadmill.features.typed_store.table import CREATED, EVENT, OnlineColumn, OnlineTable
+from leadmill.features.typed_store.reserved import CREATED, EVENT
+from leadmill.features.typed_store.table import OnlineColumn, OnlineTable
 
 if TYPE_CHECKING:
     from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource

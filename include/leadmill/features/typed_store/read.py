@@ -8,7 +8,8 @@ import psycopg
 from feast.protos.feast.serving.ServingService_pb2 import FieldStatus, GetOnlineFeaturesResponse
 from psycopg import sql
 
-from leadmill.features.typed_store.table import EVENT, OnlineColumn, OnlineTable
+from leadmill.features.typed_store.reserved import EVENT
+from leadmill.features.typed_store.table import OnlineColumn, OnlineTable
 from leadmill.features.typed_store.upsert import listed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

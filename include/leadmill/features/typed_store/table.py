@@ -8,16 +8,11 @@ from psycopg import sql
 
 from leadmill.features.typed_store.errors import UnfitValue, UnsupportedType
 from leadmill.features.typed_store.kinds import Kind, kind_of, known_types
+from leadmill.features.typed_store.reserved import TAKEN
 from leadmill.names import safe_name
 
 if TYPE_CHECKING:
     from feast import FeatureView, RepoConfig
-
-EVENT, CREATED = "event_timestamp", "created_timestamp"
-# Order of arrival within a batch, in the temporary table only.
-POSITION = "leadmill_position"
-# Postgres's own columns cannot be made again, ours must stay apart from a feature of the same name.
-_TAKEN = frozenset({EVENT, CREATED, POSITION, "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 
 
 @dataclass(frozen=True)
@@ -79,4 +74,4 @@ def _column(view: "FeatureView", field: Any, comment: str) -> OnlineColumn:
     kind = kind_of(field.dtype)
     if kind is None:
         raise UnsupportedType(view.name, field.name, field.dtype, known_types())
-    return OnlineColumn(field.name, safe_name(field.name, _TAKEN), kind, field.description or comment)
+    return OnlineColumn(field.name, safe_name(field.name, TAKEN), kind, field.description or comment)

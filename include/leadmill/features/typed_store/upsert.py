@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import psycopg
 from psycopg import sql
 
-from leadmill.features.typed_store.table import CREATED, EVENT, OnlineColumn, OnlineTable
+from leadmill.features.typed_store.reserved import CREATED, EVENT
+from leadmill.features.typed_store.table import OnlineColumn, OnlineTable
 
 _FIRST = sql.SQL("'-infinity'::timestamptz")
 

@@ -9,7 +9,8 @@ import psycopg
 from psycopg import sql
 
 from leadmill.features.typed_store.errors import UnfitValue, UnknownFeature
-from leadmill.features.typed_store.table import CREATED, EVENT, POSITION, OnlineColumn, OnlineTable
+from leadmill.features.typed_store.reserved import CREATED, EVENT, POSITION
+from leadmill.features.typed_store.table import OnlineColumn, OnlineTable
 from leadmill.features.typed_store.upsert import bring_in, columns_of, listed, upsert
 
 if TYPE_CHECKING:

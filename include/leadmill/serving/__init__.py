@@ -1,0 +1,1 @@
+"""The scoring API: the champion and the online features behind HTTP."""
