@@ -155,11 +155,11 @@ def crm(postgres: dict[str, str]) -> Iterator[Warehouse]:
 
 
 def clean_database() -> None:
-    """Drop the tables of all use cases, empty ops.* and the online store; roles, schemas and migrations stay."""
+    """Drop the tables of all use cases and Optuna's, empty ops.* and the online store; roles and migrations stay."""
     with psycopg.connect(settings.current().database_url, autocommit=True) as connection:
         found = connection.execute(
             "SELECT schemaname, tablename FROM pg_tables "
-            "WHERE schemaname IN ('raw', 'rejected', 'staging', 'features', 'scores', 'ops', 'online')"
+            "WHERE schemaname IN ('raw', 'rejected', 'staging', 'features', 'scores', 'ops', 'online', 'optuna')"
         ).fetchall()
         kept = [f"{schema}.{table}" for schema, table in found if schema in ("ops", "online")]
         dropped = [f"{schema}.{table}" for schema, table in found if f"{schema}.{table}" not in kept]

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from leadmill import cli_bench, cli_data, cli_metrics, cli_model, cli_study
+from leadmill import cli_bench, cli_data, cli_metrics, cli_model, cli_serve, cli_study
 from leadmill.errors import LeadmillError
 
 if TYPE_CHECKING:
@@ -35,11 +35,12 @@ COLOURS = {"ok": "green", "note": "yellow", "wrong": "red"}
 
 @app.command()
 def up() -> None:
-    """Start PostgreSQL and Airflow on this machine, and wait until they are healthy."""
+    """Start PostgreSQL, Airflow and the scoring API on this machine, and wait until they are healthy."""
     from leadmill.local import stack
 
     variables = stack.up(progress_lines())
     out.print(f"Airflow    {variables['AIRFLOW_URL']}  user {variables['AIRFLOW_USER']}, password: ./leadmill env")
+    out.print(f"API        {variables['LEADMILL_API_URL']}  key: ./leadmill env")
     out.print(f"PostgreSQL {variables['LEADMILL_PG_HOST']}:{variables['LEADMILL_PG_PORT']}")
 
 
@@ -154,6 +155,7 @@ cli_model.register(app)
 cli_study.register(app)
 cli_bench.register(app)
 cli_metrics.register(app)
+cli_serve.register(app)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -41,6 +41,7 @@ def register(app: typer.Typer) -> None:
     app.command()(score)
     app.command()(docs)
     app.command()(simulate)
+    app.command()(notify_sql)
     features_app.command("get")(features_get)
     features_app.command("backfill")(features_backfill)
     app.add_typer(features_app, name="features")
@@ -133,6 +134,13 @@ def simulate(
         print_json(asdict(summary))
 
 
+def notify_sql(name: Name) -> None:
+    """Print SQL for your warehouse: run by the owner of the source's tables, it lets each commit wake the ETL."""
+    from leadmill.extract import notify
+
+    out.print(notify.notify_sql(use_case_of(name)), markup=False, highlight=False, soft_wrap=True, end="")
+
+
 def features_backfill(name: Name, as_json: AsJson = False) -> None:
     """Compute past feature rows again by the present spec, after a feature was added or its SQL was changed."""
     use_case = use_case_of(name)
@@ -167,29 +175,43 @@ def features_get(name: Name, keys: Keys, as_json: AsJson = False) -> None:
 
 
 def score(name: Name, keys: Keys, as_json: AsJson = False) -> None:
-    """Score, band and percentile of entities now: online features and the champion. Exit code 1 on an unknown key."""
+    """Score and reasons of entities now: online features and the champion. Exit code 1 on an unknown key."""
     use_case = use_case_of(name)
     connect()
     from leadmill.features.online import lookup
     from leadmill.registry.champion import champion
-    from leadmill.scoring.predict import predict
+    from leadmill.scoring.scorer import scorer
 
-    serving = champion(use_case)
+    asked = scorer(use_case, champion(use_case))
     features = lookup(use_case, keys)
-    found = predict(use_case, serving, features).assign(
-        model_version=serving.version, feature_timestamp=features["event_timestamp"]
-    )
+    entities: Any = features.to_dict("records")
+    found = [
+        {
+            use_case.entity.key: row[use_case.entity.key],
+            use_case.score_column: scored.score,
+            **{name: value for name, value in asdict(scored).items() if name != "score"},
+            "model_version": asked.version,
+            "feature_timestamp": row["event_timestamp"].isoformat(),
+        }
+        for row in entities
+        for scored in [asked.one(row)]
+    ]
     if as_json:
-        print_json(_records(found))
-    elif len(found):
+        print_json(found)
+    elif found:
         rows = [
-            [row[use_case.entity.key], str(row[use_case.score_column]), f"{row['probability']:.4f}", row["band"],
-             f"{row['percentile']:.1f}", row["model_version"], f"{row['feature_timestamp']:%Y-%m-%d %H:%M}"]
-            for row in found.to_dict("records")
+            [row[use_case.entity.key], row[use_case.score_column], f"{row['probability']:.4f}", row["band"],
+             f"{row['percentile']:.1f}", _why(row), row["model_version"], row["feature_timestamp"][:16]]
+            for row in found
         ]  # fmt: skip
-        heads = [use_case.entity.key, "score", "probability", "band", "percentile", "model", "features of"]
+        heads = [use_case.entity.key, "score", "probability", "band", "percentile", "why", "model", "features of"]
         out.print(table(heads, rows))
-    _refuse_unknown(use_case, keys, found)
+    _refuse_unknown(use_case, keys, features)
+
+
+def _why(scored: Mapping[str, Any]) -> str:
+    said = [reason["sentence"] for reason in scored["reasons"]]
+    return "\n".join([f"From {scored['base']:.0f}", *said]) if said else ""
 
 
 def docs() -> None:

@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
     model_app.command("choose")(model_choose)
     model_app.command("rollback")(model_rollback)
     model_app.command("register")(model_register)
+    model_app.command("params")(model_params)
     app.add_typer(model_app, name="model")
 
 
@@ -85,6 +86,7 @@ def model_show(
     title = f"[bold]{escape(use_case.title)}, version {wanted}[/bold]{' (champion)' if shown.serving else ''}"
     rows = f"{found.training_rows:,} training rows, {found.positives:,} positive"
     out.print(f"{title}: {found.candidate}, {rows}, MLflow run {found.mlflow_run_id}")
+    out.print(f"Parameters: {_parameters(found.parameters)}", markup=False)
     out.print(table(["figure", "folds", "newest rows [95 %]"], _figure_rows(found.metrics)))
     if found.bands:
         out.print("Bands: " + ", ".join(f"{one['band']} from {one['from']:.4f}" for one in found.bands))
@@ -169,6 +171,41 @@ def model_register(
         out.print(f"./leadmill model choose {use_case.name} {verdict.version} makes it champion.")
 
 
+def model_params(
+    name: Name,
+    reset: Annotated[bool, typer.Option("--reset", help="Back to the defaults, from the next training on.")] = False,
+    reason: Reason = "",
+    as_json: AsJson = False,
+) -> None:
+    """Parameters that tuning has left for trainings, newest first (* is in use); without any, the defaults are."""
+    use_case = use_case_of(name)
+    connect()
+    from leadmill.registry import parameters
+    from leadmill.registry.by_hand import NO_REASON
+
+    if reset:
+        dropped = parameters.reset(use_case, _who(), reason or NO_REASON)
+        out.print(f"Back to the defaults: {', '.join(one.candidate for one in dropped) or 'they were in use already'}.")
+    decided = parameters.choices(use_case.name)
+    if as_json:
+        print_json([asdict(one) for one in decided])
+        return
+    newest = {one.candidate: one for one in reversed(decided)}
+    rows = [
+        [
+            f"{one.candidate} *" if newest[one.candidate] is one else one.candidate,
+            _values(one.params),
+            f"{one.study}, trial {one.trial}" if one.study else "",
+            one.reason,
+            one.actor,
+            f"{one.decided_at:%Y-%m-%d %H:%M}",
+        ]
+        for one in decided
+    ]
+    heads = ["candidate", "parameters", "study", "why", "who or which run", "since (source's clock)"]
+    out.print(table(heads, rows) if rows else f"No tuning of '{use_case.name}' has left any: the defaults are in use.")
+
+
 def _decided(use_case: "UseCase", decision: "Decision", as_json: bool) -> None:
     """Print what was decided, and start the rescoring: the champion has changed."""
     how = _rescore(use_case, decision)
@@ -196,6 +233,18 @@ def _rescore(use_case: "UseCase", decision: "Decision") -> str:
 
 def _who() -> str:
     return f"{getpass.getuser()} (command line)"
+
+
+def _parameters(tuned: Mapping[str, Any] | None) -> str:
+    """What a model was fitted with, and which study found it."""
+    if not tuned:
+        return "the defaults"
+    return f"{_values(tuned['params'])} (study {tuned['study']}, trial {tuned['trial']})"
+
+
+def _values(params: Mapping[str, Any]) -> str:
+    shown = {name: f"{value:.4g}" if isinstance(value, float) else str(value) for name, value in params.items()}
+    return ", ".join(f"{name} {value}" for name, value in shown.items()) or "the defaults"
 
 
 def _reign(one: "Reign") -> list[str]:

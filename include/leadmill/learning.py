@@ -39,6 +39,17 @@ class Model(Frozen):
         return self
 
 
+class Tune(Frozen):
+    """How far a tuning searches: so many trials of each candidate, in so many minutes of work at most, over all.
+
+    ``candidates`` are those to tune, all of the model's where none is named.
+    """
+
+    trials: int = Field(default=25, ge=2)
+    minutes: float = Field(default=60, gt=0)
+    candidates: tuple[Candidate, ...] = ()
+
+
 class Gate(Frozen):
     """What a challenger must show before it may serve, and who then decides.
 

@@ -112,8 +112,21 @@ def model_asset(use_case: Named) -> str:
     return f"model/{use_case.name}"
 
 
+def params_asset(use_case: Named) -> str:
+    return f"params/{use_case.name}"
+
+
 def scores_asset(use_case: Named) -> str:
     return f"scores/{use_case.name}"
+
+
+def notify_channel(use_case: Named) -> str:
+    """Channel on which the source tells that it has written; also the name of its trigger and function."""
+    return safe_name(f"leadmill_{use_case.name}")
+
+
+def training_asset(use_case: Named) -> str:
+    return f"training/{use_case.name}"
 
 
 def drift_asset(use_case: Named) -> str:

@@ -21,6 +21,7 @@ class Settings:
     data_docs: Path
     mlflow_artifacts: Path
     kill_at: str | None
+    default_use_case: str | None
 
     @property
     def database_url(self) -> str:
@@ -82,6 +83,7 @@ def current() -> Settings:
         data_docs=Path(os.environ.get("LEADMILL_DATA_DOCS", state / "data_docs")),
         mlflow_artifacts=Path(os.environ.get("LEADMILL_MLFLOW_ARTIFACTS", state / "mlflow")),
         kill_at=os.environ.get("LEADMILL_KILL_AT"),
+        default_use_case=os.environ.get("LEADMILL_DEFAULT_USE_CASE") or None,
     )
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_v
 from leadmill import names, settings
 from leadmill.columns import DERIVED_FROM, Column, Duration, Frozen, Identifier, Zone, duration
 from leadmill.errors import SpecError, UnknownUseCase
-from leadmill.learning import NO_FEATURES, Gate, Model
+from leadmill.learning import NO_FEATURES, Gate, Model, Tune
 from leadmill.thresholds import Monitor
 
 _KEY_PATTERNS = {
@@ -133,9 +133,13 @@ class Score(Frozen):
 
 
 class Retrain(Frozen):
-    """When new data starts a training."""
+    """When new data starts a training: entities whose outcome has newly matured, or training rows since drift began.
+
+    Counted are those that no judged version has had.
+    """
 
     new_outcomes: int = Field(default=200, ge=1)
+    drift_rows: int = Field(default=300, ge=1)
 
 
 class UseCase(Frozen):
@@ -155,6 +159,7 @@ class UseCase(Frozen):
     features: dict[str, Column]
     imputation: Imputation = Imputation()
     model: Model
+    tune: Tune = Tune()
     gate: Gate = Gate()
     score: Score
     retrain: Retrain = Retrain()
@@ -346,6 +351,9 @@ def _check_inputs(file: str, use_case: UseCase) -> None:
             if path == "model.inputs" and declared.drop:
                 raise SpecError(file, path, column, f"columns that are not dropped ('{declared.drop}')")
     allowed = (*use_case.features, *NO_FEATURES)
+    for candidate in use_case.tune.candidates:
+        if candidate not in use_case.model.candidates:
+            raise SpecError(file, "tune.candidates", candidate, "a candidate of the model", use_case.model.candidates)
     for subject in use_case.model.allowed_leaks:
         if subject not in allowed:
             raise SpecError(file, "model.allowed_leaks", subject, f"a feature or {', '.join(NO_FEATURES)}", allowed)

@@ -13,8 +13,9 @@ from leadmill.spec import load_use_case, use_case_names
 TASKS = {
     "etl": ["extract", "check_raw", "impute_encode", "check_features", "publish", "materialize"],
     "train": ["training_set", "fit", "evaluate", "gate", "promote"],
+    "tune": ["tune"],
     "score": ["plan", "score", "publish"],
-    "monitor": ["drift", "performance", "freshness"],
+    "monitor": ["drift", "performance", "freshness", "retraining"],
 }
 
 
@@ -51,19 +52,32 @@ def test_assets_chain_the_source_to_the_scores(dagbag: Any) -> None:
     def names(assets: Any) -> set[str]:
         return {asset.name for asset in assets}
 
-    etl, train, score, monitor = (dagbag.dags[f"x_education_{kind}"] for kind in TASKS)
+    etl, train, tune, score, monitor = (dagbag.dags[f"x_education_{kind}"] for kind in TASKS)
     assert names(etl.get_task("extract").inlets) == {"source/x_education"}
     assert names(etl.get_task("materialize").outlets) == {"features/x_education"}
     assert names(train.get_task("promote").outlets) == {"model/x_education"}
+    assert names(tune.get_task("tune").outlets) == {"params/x_education"}
     assert names(score.get_task("publish").outlets) == {"scores/x_education"}
     assert names(monitor.get_task("drift").outlets) == {"drift/x_education"}
-    outlets = [asset.name for dag in (etl, train, score, monitor) for task in dag.tasks for asset in task.outlets]
-    assert len(outlets) == len(set(outlets)) == 4
+    assert names(monitor.get_task("retraining").outlets) == {"training/x_education"}
+    outlets = [asset.name for dag in (etl, train, tune, score, monitor) for task in dag.tasks for asset in task.outlets]
+    assert len(outlets) == len(set(outlets)) == 6
+
+
+def test_a_training_starts_on_sundays_and_when_data_makes_it_due(dagbag: Any) -> None:
+    timetable = dagbag.dags["x_education_train"].timetable
+    assert [asset.name for asset in timetable.asset_condition.objects] == ["training/x_education"]
+    assert timetable.timetable.expression == "0 0 * * 0"
 
 
 def test_a_manual_run_of_the_etl_may_release_a_window(dagbag: Any) -> None:
     params = dagbag.dags["x_education_etl"].params
     assert {name: params[name] for name in params} == {"release_window": False, "reason": None}
+
+
+def test_a_manual_run_of_the_tuning_may_be_bounded(dagbag: Any) -> None:
+    params = dagbag.dags["leads_tune"].params
+    assert {name: params[name] for name in params} == {"trials": None, "minutes": None, "reason": None}
 
 
 def test_reading_the_files_twice_gives_the_same_dags(dagbag: Any) -> None:

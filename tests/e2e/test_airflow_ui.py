@@ -109,6 +109,7 @@ def test_lineage_goes_from_the_source_to_the_scores(demo: Demo) -> None:
         "source/x_education": ([], ["x_education_etl"]),
         "features/x_education": ["x_education_etl"],
         "model/x_education": ["x_education_train"],
+        "params/x_education": ["x_education_tune"],
         "scores/x_education": ["x_education_score"],
         "drift/x_education": ["x_education_monitor"],
     }

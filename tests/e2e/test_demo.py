@@ -116,6 +116,10 @@ def test_features_and_score_of_one_lead_agree_with_what_was_published(demo: Demo
     assert (scored["lead_score"], scored["band"]) == (published["lead_score"], published["band"])
     assert scored["probability"] == pytest.approx(published["probability"], abs=1e-12)
     assert scored["model_version"] == published["model_version"]
+    assert [one["sentence"] for one in scored["reasons"]] == [one["sentence"] for one in published["reasons"]]
+    points = sum(one["points"] for one in published["reasons"])
+    assert scored["base"] + points == pytest.approx(1000 * published["probability"], abs=1e-6)
+    assert demo.report["best"][3]["reason"] == published["reasons"][0]["sentence"]
 
 
 def test_an_unknown_key_ends_with_1_and_says_so(demo: Demo) -> None:

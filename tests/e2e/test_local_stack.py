@@ -116,7 +116,7 @@ def running(stack: Stack) -> Stack:
 def test_up_makes_everything_healthy(running: Stack) -> None:
     services = running.status()
     assert {name: one["health"] for name, one in services.items()} == dict.fromkeys(
-        ("postgres", "api-server", "scheduler", "dag-processor", "triggerer"), "healthy"
+        ("postgres", "api-server", "scheduler", "dag-processor", "triggerer", "scoring-api"), "healthy"
     )
     assert all(one["memory"] < TWO_GIB for one in services.values())  # type: ignore[operator]
 

@@ -67,8 +67,10 @@ def test_quiet_then_drifted(use_case: UseCase) -> None:
     found = query("SELECT subject, kind FROM ops.alerts WHERE watch = 'drift' AND closed_at IS NULL")
     alerts = {(row["subject"], row["kind"]) for row in found}
     assert {("lead_origin", "distribution"), ("occupation", "missing")} <= alerts
-    # What the simulator made different, and the source, which it draws given the origin.
-    assert {subject for subject, _ in alerts} <= {"lead_origin", "lead_source", "occupation"}
+    moved = {subject for subject, _ in alerts}
+    assert {"activities_7d", "active_days_30d"} <= moved
+    # What the simulator left as it was.
+    assert not moved & {"city", "specialization", "do_not_email", "do_not_call"}
     since = query("SELECT DISTINCT since FROM ops.drift WHERE run_id = 'drifted' AND kind <> 'score'")
     assert [row["since"] for row in since] == [drift_onset(use_case)]
 

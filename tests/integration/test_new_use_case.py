@@ -221,8 +221,9 @@ def test_airflow_finds_its_dags_and_parses_them_light(run: Run) -> None:
     assert found == {
         "orders_etl": ["extract", "check_raw", "impute_encode", "check_features", "publish", "materialize"],
         "orders_train": ["training_set", "fit", "evaluate", "gate", "promote"],
+        "orders_tune": ["tune"],
         "orders_score": ["plan", "score", "publish"],
-        "orders_monitor": ["drift", "performance", "freshness"],
+        "orders_monitor": ["drift", "performance", "freshness", "retraining"],
     }
     assert heavy == []
 

@@ -32,6 +32,7 @@ def test_wrong_usage_ends_with_2(arguments: list[str], message: str) -> None:
     [
         ["list", "leads"],
         ["rollback", "leads"],
+        ["params", "leads"],
         ["choose", "leads", "1"],
         ["compare", "leads", "1", "2"],
         ["register", "leads", "a.skops"],

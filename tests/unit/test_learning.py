@@ -24,6 +24,14 @@ from leadmill.errors import SpecError
         ("model", "candidates", ["catboost"], "model.candidates.0: found 'catboost'"),
         ("model", "prior", 1.0, "model.prior"),
         ("model", "class_weights", "resample", "model.class_weights: found 'resample'"),
+        (
+            "tune",
+            "candidates",
+            ["additive_scorecard"],
+            "tune.candidates: found 'additive_scorecard'",
+        ),
+        ("tune", "minutes", 0, "tune.minutes"),
+        ("tune", "trials", 1, "tune.trials"),
         ("gate", "slices", ["total_visits"], "gate.slices: found 'total_visits'; allowed: a feature with levels"),
         ("gate", "slices", ["lead_orgin"], "Did you mean 'lead_origin'"),
         ("gate", "mode", "asks", "Did you mean 'ask'"),
@@ -34,7 +42,7 @@ def test_what_is_wrong_is_said_with_its_path(
     tmp_path: Path, part: str, field: str, value: object, message: str
 ) -> None:
     def edit(raw: dict[str, Any]) -> None:
-        raw[part][field] = value
+        raw.setdefault(part, {})[field] = value
 
     with pytest.raises(SpecError, match=message):
         changed_use_case(tmp_path, edit)

@@ -23,13 +23,17 @@ MAIN_FEATURES = 5
 
 @dataclass(frozen=True)
 class ScoredEntity:
-    """One of the best: ``features`` maps a feature's title to its value for people."""
+    """One of the best: ``features`` maps a feature's title to its value for people, ``reason`` says what counted most.
+
+    ``reason`` is empty where the model says nothing of its reasons.
+    """
 
     key: str
     score: int
     probability: float
     band: str
     features: dict[str, str]
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,8 @@ def best_entities(use_case: UseCase, shown: list[Column]) -> tuple[ScoredEntity,
     with engine().connect() as connection:
         rows = connection.execute(
             text(
-                f"SELECT scored.{key}, scored.{use_case.score_column}, scored.probability, scored.band, {listed} "
+                f"SELECT scored.{key}, scored.{use_case.score_column}, scored.probability, scored.band, "
+                f"coalesce(scored.reasons -> 0 ->> 'sentence', '') AS reason, {listed} "
                 f"FROM {names.scores_table(use_case)} AS scored "
                 f"INNER JOIN {names.latest_view(use_case)} AS latest USING ({key}) "
                 "WHERE scored.status <> 'closed' "
@@ -127,6 +132,7 @@ def best_entities(use_case: UseCase, shown: list[Column]) -> tuple[ScoredEntity,
                     column.title: shown_value(column, row[column.name], column.has_flag and row[column.flag])
                     for column in shown
                 },
+                reason=row["reason"],
             )
             for row in rows
         )

@@ -52,7 +52,7 @@ def run_demo(use_case: UseCase, data: Path | None, rows: int | None, days: int |
         timings += _until_done(airflow, train, lambda: needs.training_needed(use_case), console)
         _require_champion(use_case)
         timings += _scores(airflow, use_case, score, console)
-        for dag_id in set(airflow.dag_ids()) & {f"{use_case.name}_monitor"}:
+        for dag_id in set(airflow.dag_ids()) & {f"{use_case.name}_{kind}" for kind in ("tune", "monitor")}:
             airflow.unpause(dag_id)
     return report(use_case, timings, time.monotonic() - started)
 

@@ -53,22 +53,28 @@ def show(console: Console, use_case: UseCase, found: Report, variables: Mapping[
 
 
 def best_table(use_case: UseCase, best: tuple[ScoredEntity, ...], width: int) -> Table:
-    """The best entities with their main features: a column each, or one line of all where the terminal is narrow."""
+    """The best entities with what counted most and their main features.
+
+    Of the features a column each, or one line of all where the terminal is narrow.
+    """
     table = Table(title=f"Best {use_case.entity.name}s", **PLAIN)
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("band", no_wrap=True)
     titles = list(best[0].features) if best else []
     if width < WIDE:
-        table.add_column(f"{use_case.entity.key}: {', '.join(titles)}", overflow="fold")
+        table.add_column(f"{use_case.entity.key}, top reason: {', '.join(titles)}", overflow="fold")
         for one in best:
             values = escape(" | ".join(one.features.values()))
-            table.add_row(str(one.score), one.band, f"{escape(one.key)}\n[dim]{values}[/dim]")
+            reason = f"\n{escape(one.reason)}" if one.reason else ""
+            table.add_row(str(one.score), one.band, f"{escape(one.key)}{reason}\n[dim]{values}[/dim]")
         return table
     table.add_column(use_case.entity.key, no_wrap=True)
+    table.add_column("top reason", overflow="fold")
     for title in titles:
         table.add_column(title, overflow="fold")
     for one in best:
-        table.add_row(str(one.score), one.band, escape(one.key), *(escape(value) for value in one.features.values()))
+        shown = (escape(value) for value in (one.key, one.reason, *one.features.values()))
+        table.add_row(str(one.score), one.band, *shown)
     return table
 
 
@@ -138,6 +144,7 @@ def _where_to_look(
     lines = {
         "Airflow": f"{airflow}  user {variables['AIRFLOW_USER']}  password {variables['AIRFLOW_PASSWORD']}",
         "Data Docs": f"{airflow}/leadmill/  (same login)",
+        "API": f"{variables['LEADMILL_API_URL']}/docs  (key: ./leadmill env)",
         "psql": f'eval "$(./leadmill env)"; {psql} "$LEADMILL_READER_URL" -c "{query}"',
         "Feast": f"./leadmill features get {use_case.name} {example}",
         "score": f"./leadmill score {use_case.name} {example}",

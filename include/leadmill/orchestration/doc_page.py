@@ -22,7 +22,7 @@ def dag_doc(use_case: UseCase, factory: Callable[..., object]) -> str:
 
 def page(use_case: UseCase) -> str:
     """Markdown page of the use case, as kept in ``docs/pipelines``."""
-    gate, score = use_case.gate, use_case.score
+    gate, score, tune = use_case.gate, use_case.score, use_case.tune
     bands = ", ".join(f"{band} to {share:.0%}" for band, share in score.bands.items())
     lines = [
         f"# {use_case.title} (`{use_case.name}`)",
@@ -60,6 +60,10 @@ def page(use_case: UseCase) -> str:
         f"{_CHOSEN[use_case.model.choice]} by `{use_case.model.metric}`.",
         f"- Gate: at least {gate.min_rows:,} rows and {gate.min_positives:,} positives; at most "
         f"{gate.non_inferior_by} worse than the champion on the same newest rows; {_PROMOTES[gate.mode]}.",
+        f"- Trained on Sundays, by hand, and when {use_case.retrain.new_outcomes:,} outcomes have newly matured, or "
+        f"{use_case.retrain.drift_rows:,} training rows since drift began.",
+        f"- Tuning, monthly: {tune.trials} trials of {', '.join(tune.candidates) or 'each candidate'}, at most "
+        f"{tune.minutes:g} minutes in all.",
         f"- Score 0 to {score.scale}; bands by share of the population at promotion, best first: {bands}.",
         "",
     ]
@@ -104,6 +108,7 @@ def _tables(use_case: UseCase) -> str:
         names.history_table(use_case): "every score ever published",
         "ops.windows": "the ledger: read = accepted + rejected + already seen",
         "ops.promotions": "every verdict on a model",
+        "ops.trials": "every set of parameters that a tuning tried; `ops.params`: those in use",
     }
     body = "\n".join(f"| `{table}` | {what} |" for table, what in rows.items())
     service = names.feature_service(use_case)

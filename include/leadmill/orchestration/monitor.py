@@ -14,7 +14,8 @@ def monitor(use_case: UseCase) -> DAG:
     """Look for drift, judge the scores as issued on matured outcomes, check every stage's deadline; tell of new alerts.
 
     Runs daily and after each publication of scores. What it finds stays in `ops.*` with its history; each new alert is
-    told once, in the log and by mail where the spec names addresses. Only found drift is an event for others.
+    told once, in the log and by mail where the spec names addresses. Events for others are found drift, and that
+    a training is due: enough newly matured outcomes, or enough matured rows since the drift began (`retrain`).
     """
     daily = CronTriggerTimetable("30 4 * * *", timezone="UTC", run_immediately=runtime.FROM_NOW_ON)
 
@@ -64,8 +65,24 @@ def monitor(use_case: UseCase) -> DAG:
             late = [one.stage for one in found if one.late]
             return f"late: {', '.join(late)}" if late else "nothing is late"
 
-        drift()
-        performance()
-        freshness()
+        @task(
+            task_display_name="Is a training due?",
+            inlets=[assets.features(use_case)],
+            outlets=[assets.training(use_case)],
+            # Whatever the looks before it came to.
+            trigger_rule="all_done",
+        )
+        def retraining() -> str:
+            from leadmill.monitoring.retraining import watch_retraining
+
+            with runtime.stage(use_case, "retraining") as run_id:
+                found, told = watch_retraining(use_case, run_id)
+            if not told:
+                again = "; the training was told of it within a day" if found.rule else ""
+                runtime.skip(f"{found.sentence}{again}")
+            log.info("%s", found.sentence)
+            return found.sentence
+
+        [drift(), performance(), freshness()] >> retraining()
 
     return build()

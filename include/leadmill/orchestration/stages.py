@@ -54,13 +54,14 @@ def materialize(use_case: UseCase, run_id: str) -> str:
 
 def train(use_case: UseCase, run_id: str) -> str:
     """Training set, fit, evaluation, gate and promotion in a row; nobody is asked here, so `ask` holds what passes."""
+    from leadmill.monitoring.retraining import learns_since, training_due
     from leadmill.registry.begin import begin_training
     from leadmill.registry.evaluate import evaluate
     from leadmill.registry.fit import fit
     from leadmill.registry.gate import gate
     from leadmill.registry.promote import promote
 
-    mlflow_run = begin_training(use_case, run_id, "by hand")
+    mlflow_run = begin_training(use_case, run_id, "by hand", learns_since(use_case, training_due(use_case)))
     fit(use_case, mlflow_run)
     evaluate(use_case, mlflow_run)
     holds = use_case.gate.mode != "auto"
@@ -73,6 +74,13 @@ def train(use_case: UseCase, run_id: str) -> str:
     return str(promote(use_case, mlflow_run, run_id))
 
 
+def tune(use_case: UseCase, run_id: str) -> str:
+    """Search better parameters, as far as the spec says; each trial is told in the log."""
+    from leadmill.registry.tune import tune as run
+
+    return str(run(use_case, run_id, "by hand"))
+
+
 def score(use_case: UseCase, run_id: str) -> str:
     """Plan, score and publish."""
     from leadmill.scoring.batch import plan, score_chunk
@@ -83,18 +91,20 @@ def score(use_case: UseCase, run_id: str) -> str:
 
 
 def monitor(use_case: UseCase, run_id: str) -> str:
-    """Look for drift, judge the matured scores, check the deadlines."""
+    """Look for drift, judge the matured scores, check the deadlines; is a training due?"""
     from leadmill.monitoring.alerts import open_alerts
     from leadmill.monitoring.drift import watch_drift
     from leadmill.monitoring.follow_up import ensure_follow_up_view
     from leadmill.monitoring.freshness import watch_freshness
     from leadmill.monitoring.performance import watch_performance
+    from leadmill.monitoring.retraining import watch_retraining
 
     watch_drift(use_case, run_id)
     ensure_follow_up_view(use_case)
     watch_performance(use_case, run_id)
     watch_freshness(use_case, run_id)
-    return "; ".join(alert.message for alert in open_alerts(use_case)) or "no open alert"
+    due, _ = watch_retraining(use_case, run_id)
+    return f"{'; '.join(alert.message for alert in open_alerts(use_case)) or 'no open alert'}; {due.sentence}"
 
 
 STAGES: dict[str, Stage] = {
@@ -105,6 +115,7 @@ STAGES: dict[str, Stage] = {
     "publish": publish,
     "materialize": materialize,
     "train": train,
+    "tune": tune,
     "score": score,
     "monitor": monitor,
 }

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from airflow.sdk import DAG, CronTriggerTimetable, Param, dag, get_current_context, task
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param, dag, get_current_context, task
 
 from leadmill.orchestration import approval, assets, runtime
 from leadmill.orchestration.links import with_link
@@ -15,24 +15,36 @@ log = logging.getLogger(__name__)
 def train(use_case: UseCase) -> DAG:
     """Fit every candidate on point-in-time features, judge the best on the newest rows, promote it if it passes.
 
-    Runs on Sundays at 00:00 UTC and by hand. Each verdict, with its figures, is a row in `ops.promotions`; a refused
-    challenger changes nothing. The spec's `gate.mode` says who promotes what passes: the run itself (auto), a person
-    who is asked in it (ask), or nobody before `./leadmill model choose` (never).
+    Runs when data makes it due (see the monitoring), on Sundays at 00:00 UTC and by hand, one at a time. Each verdict,
+    with its figures, is a row in `ops.promotions`; a refused challenger changes nothing. The spec's `gate.mode` says
+    who promotes what passes: the run itself (auto), a person who is asked in it (ask), or nobody before
+    `./leadmill model choose` (never).
     """
 
+    sundays = CronTriggerTimetable("0 0 * * 0", timezone="UTC", run_immediately=runtime.FROM_NOW_ON)
+
     @dag(
-        schedule=CronTriggerTimetable("0 0 * * 0", timezone="UTC", run_immediately=runtime.FROM_NOW_ON),
+        schedule=AssetOrTimeSchedule(timetable=sundays, assets=[assets.training(use_case)]),
         params={"reason": Param(None, type=["null", "string"], title="Why (kept with the run)")},
         **runtime.dag_arguments(use_case, "train", "training", train, retries=1),
     )
     def build() -> None:
         @task(task_display_name="Build the training set", inlets=[assets.features(use_case)])
         def training_set() -> str:
+            from leadmill.monitoring.retraining import learns_since, training_due
             from leadmill.registry.begin import begin_training
 
-            reason = get_current_context()["params"]["reason"] or "scheduled"
+            context = get_current_context()
+            kind = context["dag_run"].run_type.value
             with runtime.stage(use_case, "training_set") as run_id:
-                return begin_training(use_case, run_id, reason)
+                due = training_due(use_case)
+                if kind == "asset_triggered" and due.rule is None:
+                    # Of a burst of events the first has had the data.
+                    runtime.skip(due.sentence)
+                given = {"asset_triggered": due.sentence, "scheduled": "Sunday"}.get(kind, "by hand")
+                return begin_training(
+                    use_case, run_id, context["params"]["reason"] or given, learns_since(use_case, due)
+                )
 
         @task(task_display_name="Fit the candidates")
         def fit(mlflow_run: str) -> str:

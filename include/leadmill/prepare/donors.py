@@ -32,6 +32,22 @@ def stored_imputers(use_case: UseCase, window_id: int) -> list[Imputer]:
         return [imputers.load(row.version, row.fitted_through, row.rows, bytes(row.artifact)) for row in rows]
 
 
+def newest_imputer(use_case: UseCase) -> Imputer:
+    """The imputer that fills the rows of an entity that is recorded now: the one fitted last, else the constants."""
+    with engine().connect() as connection:
+        row = connection.execute(
+            text(
+                "SELECT i.version, i.fitted_through, i.rows, i.artifact FROM ops.imputers AS i "
+                "JOIN ops.windows AS w USING (window_id) WHERE i.use_case = :name AND w.status = 'published' "
+                "ORDER BY i.fitted_through DESC, i.version DESC LIMIT 1"
+            ),
+            {"name": use_case.name},
+        ).one_or_none()
+    if row is None:
+        return imputers.cold_start()
+    return imputers.load(row.version, row.fitted_through, row.rows, bytes(row.artifact))
+
+
 def donors_counted(use_case: UseCase) -> int:
     """Donors in the published windows: rows of a snapshot's store, entities of an event source at their first age."""
     if use_case.has_events:

@@ -53,7 +53,7 @@ def row_rules(use_case: UseCase) -> tuple[RowRule, ...]:
         ),
     ]
     for column in use_case.raw_columns:
-        found.extend(_column_rules(column))
+        found.extend(column_rules(column))
     return tuple(found)
 
 
@@ -69,7 +69,8 @@ def all_rules(use_case: UseCase) -> tuple[Rule, ...]:
     return (first, *(() if use_case.has_events else (once_rule(use_case),)), *others)
 
 
-def _column_rules(column: Column) -> Iterator[RowRule]:
+def column_rules(column: Column) -> Iterator[RowRule]:
+    """What is asked of the values of one column."""
     name = column.name
     yield RowRule(
         f"{name}: clean text",

@@ -1,5 +1,6 @@
 """A batch of raw rows, column by column: each distinct spelling is looked at once, however many rows have it."""
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -43,11 +44,14 @@ class Spelled:
 
 
 class RawBatch:
-    """Rows of ``raw.<use case>`` with row_no, recorded_at, key, outcome and some declared columns as text."""
+    """Rows of ``raw.<use case>`` with row_no, recorded_at, key, outcome and some declared columns as text.
 
-    def __init__(self, use_case: UseCase, rows: "pa.Table") -> None:
+    Or of anybody who gives values of ``columns`` as the source does.
+    """
+
+    def __init__(self, use_case: UseCase, rows: "pa.Table", columns: Iterable[Column] | None = None) -> None:
         self.use_case, self.rows = use_case, rows
-        self._columns = {column.name: column for column in use_case.raw_columns}
+        self._columns = {column.name: column for column in columns or use_case.raw_columns}
         self._spelled: dict[str, Spelled] = {}
 
     def __getitem__(self, name: str) -> Spelled:

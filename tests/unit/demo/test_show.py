@@ -20,7 +20,7 @@ FOUND = Report(
     use_case="x_education",
     title=USE_CASE.title,
     note=USE_CASE.note,
-    best=(ScoredEntity(KEY, 987, 0.987, "A", {"Visits": "3 visits", "City": "[mumbai]"}),),
+    best=(ScoredEntity(KEY, 987, 0.987, "A", {"Visits": "3 visits", "City": "[mumbai]"}, "[3] visits: +120"),),
     models=Models(
         version="3",
         candidate="hist_gradient_boosting",
@@ -35,7 +35,12 @@ FOUND = Report(
     timings=(Timing("x_education_etl", "Extract", 1.25),),
     seconds=12.3,
 )
-VARIABLES = {"AIRFLOW_URL": "http://127.0.0.1:8080", "AIRFLOW_USER": "admin", "AIRFLOW_PASSWORD": "secret"}
+VARIABLES = {
+    "AIRFLOW_URL": "http://127.0.0.1:8080",
+    "AIRFLOW_USER": "admin",
+    "AIRFLOW_PASSWORD": "secret",
+    "LEADMILL_API_URL": "http://127.0.0.1:8000",
+}
 
 
 def printed(width: int) -> str:
@@ -53,6 +58,7 @@ def test_everything_is_said_on_narrow_and_wide_terminals(width: int) -> None:
         KEY,
         "987",
         "[mumbai]",
+        "[3] visits: +120",
         "A leak [alarm]",
         "hist_gradient_boosting",
         "clean",

@@ -3,7 +3,7 @@
 import numpy as np
 
 from leadmill.registry.bands import cut_offs, percentile_grid
-from leadmill.scoring.predict import bands
+from leadmill.scoring.scale import bands
 
 SHARES = {"A": 0.10, "B": 0.30, "C": 0.60, "D": 1.0}
 

@@ -25,6 +25,25 @@ def test_rows_of_one_moment_stay_together(shop: UseCase, buyers: pd.DataFrame) -
     assert not set(moments.iloc[split.train]) & set(moments.iloc[split.holdout])
 
 
+def test_since_the_onset_of_drift_a_third_of_the_entities_judges_and_the_others_teach(
+    shop: UseCase, buyers: pd.DataFrame
+) -> None:
+    slow = shop.model_copy(update={"label": Label(name="bought", horizon=timedelta(days=90))})
+    again = buyers.assign(buyer_id=[f"b{number % 500}" for number in range(600)])
+    onset = again["as_of"].sort_values().iloc[450]
+    split = temporal_holdout(slow, again, onset)
+    teachers, judges = (again.iloc[part] for part in (split.train, split.holdout))
+    assert (judges["as_of"] >= onset).all()
+    assert not set(teachers["buyer_id"]) & set(judges["buyer_id"])
+    assert len(judges) == pytest.approx(150 / 3, rel=0.3)
+    # However young their labels are.
+    recent = again[again["as_of"] >= onset]
+    assert len(judges) + (teachers["as_of"] >= onset).sum() == len(recent)
+    later = temporal_holdout(slow, again, onset + timedelta(days=1))
+    assert set(again["buyer_id"].iloc[later.holdout]) < set(judges["buyer_id"])
+    assert split.begins == onset
+
+
 def test_entities_in_both_are_purged_from_training(shop: UseCase, buyers: pd.DataFrame) -> None:
     again = buyers.assign(buyer_id=[f"b{number % 500}" for number in range(600)])
     split = temporal_holdout(shop, again)

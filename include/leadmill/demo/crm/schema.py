@@ -3,6 +3,8 @@
 from sqlalchemy import Connection, text
 
 from leadmill.demo.warehouse import grant
+from leadmill.extract.notify import notify_sql
+from leadmill.spec import load_use_case
 from leadmill.storage.literals import Comments, comment_on
 
 FACTS = ("leads", "activities", "web_visits", "outcomes")
@@ -151,6 +153,8 @@ def create(connection: Connection) -> None:
         connection.exec_driver_sql(f"CREATE TABLE sim.{table} (LIKE crm.{table} INCLUDING ALL)")
         connection.execute(text(f"COMMENT ON TABLE sim.{table} IS 'Rows of crm.{table} that are not recorded yet'"))
     grant(connection, "crm", ("clock", *FACTS))
+    # As a customer would.
+    connection.exec_driver_sql(notify_sql(load_use_case("leads")))
 
 
 def create_indexes(connection: Connection) -> None:

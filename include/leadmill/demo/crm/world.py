@@ -183,23 +183,35 @@ REGULAR = World(
 )
 
 
+def _equally(kind: Kind, expected: float) -> Kind:
+    return replace(kind, expected=(expected, expected, expected))
+
+
 def _drifted(world: World) -> World:
     origin, source, occupation, *others = world.attributes
+    bought = {words.IMPORT: (-2.2, 0.2, 2.2), words.QUICK: (1.0, 0.0, -1.0)}
     return replace(
         world,
         classes=(0.65, 0.225, 0.125),
         attributes=(
-            replace(origin, shares={ANY: words.ORIGINS | {words.IMPORT: 0.6, words.QUICK: 0.12}}),
+            replace(
+                origin,
+                shares={ANY: words.ORIGINS | {words.IMPORT: 0.6, words.QUICK: 0.12}},
+                tilt={**(origin.tilt or {}), **bought},
+            ),
             source,
             replace(occupation, missing=(0.7, 0.5, 0.35)),
             *others,
         ),
-        won=(0.004, 0.012, 0.022),
-        lost=(0.046, 0.040, 0.035),
+        kinds=tuple(_equally(kind, 0.35 * kind.expected[0]) for kind in world.kinds),
+        won=(0.0012, 0.016, 0.08),
+        lost=(0.046, 0.035, 0.01),
     )
 
 
 DRIFTED = _drifted(REGULAR)
-"""Many more imported leads and missing occupations; and the hot are won a third as often, and lost more."""
+"""Leads are bought: many more imports and missing occupations. They hardly come to the website, whether they mean it or
+not; their origin, of which little was seen before, now says most about them.
+"""
 WORLDS = (REGULAR, DRIFTED)
 """In the order of sim.truth.regime; their attributes have the same levels."""

@@ -1,0 +1,247 @@
+"""The learning loop on the whole stack: a quiet week, sixty days of drift, a broken challenger, and the way back."""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psycopg
+import pytest
+from added_support import copied
+from demo_support import Demo
+from psycopg.rows import dict_row
+
+from leadmill import names, settings
+from leadmill.local.airflow_api import Airflow
+from leadmill.spec import UseCase, load_use_case
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1200)]
+
+LEADS, DAYS = 6000, 150
+# The first look after the drift began names its onset; then nothing of it has matured, then 23 days of it have.
+QUIET, DRIFTED = 7, (7, 28, 25)
+PATIENCE = 400.0
+TRAIN = "leads_train"
+
+
+def simple(raw: dict[str, Any]) -> None:
+    """One quick candidate, and trainings only by drift: at this size 200 outcomes mature every few days."""
+    raw["model"]["candidates"], raw["retrain"] = ["logistic_regression"], {"new_outcomes": 5000, "drift_rows": 300}
+
+
+class Story:
+    """The stack as the story's reader sees it: commands, tables, and Airflow's runs."""
+
+    def __init__(self, demo: Demo) -> None:
+        self.demo, self.variables = demo, demo.variables()
+        self.airflow = Airflow(*(self.variables[f"AIRFLOW_{name}"] for name in ("URL", "USER", "PASSWORD")))
+
+    def rows(self, statement: str) -> list[dict[str, Any]]:
+        with psycopg.connect(self.variables["LEADMILL_READER_URL"], row_factory=dict_row) as connection:
+            return connection.execute(statement.encode()).fetchall()
+
+    def now(self) -> datetime:
+        with psycopg.connect(self.variables["LEADMILL_WAREHOUSE_URL"]) as connection:
+            moment: datetime = connection.execute("SELECT now FROM crm.clock").fetchall()[0][0]
+        return moment
+
+    def later(self, days: int, *arguments: str) -> dict[str, Any]:
+        """Let days pass; the newest look at whether a training is due, when everything has followed by itself."""
+        self.demo("simulate", "--days", str(days), *arguments)
+        self.rest()
+        return self.rows("SELECT * FROM ops.retraining ORDER BY as_of DESC, told DESC LIMIT 1")[0]
+
+    def rest(self) -> None:
+        """Wait until everything has followed."""
+        began, still = time.monotonic(), 0
+        while still < 3:
+            assert time.monotonic() < began + PATIENCE, "not at rest"
+            time.sleep(2)
+            still = still + 1 if self.at_rest() else 0
+
+    def at_rest(self) -> bool:
+        """Everything until now is read, a look at it was taken, and no run is under way."""
+        now = self.now()
+        looked = self.rows("SELECT max(as_of) AS t FROM ops.retraining")[0]["t"]
+        read = self.rows("SELECT max(until) AS t FROM ops.windows WHERE status = 'published'")[0]["t"]
+        behind = looked is None or looked < now or read < now - timedelta(minutes=2)
+        return not behind and not self.airflow.runs("~", states=("queued", "running"))
+
+    def trainings(self) -> list[str]:
+        """How the trainings were started, oldest first."""
+        return [run.run_type for run in reversed(self.airflow.runs(TRAIN))]
+
+    def decisions(self) -> list[dict[str, Any]]:
+        return self.rows("SELECT * FROM ops.promotions ORDER BY promotion_id")
+
+    def serving(self) -> str:
+        listed = self.demo.json("model", "list", "leads")["models"]
+        return next(one["model"]["version"] for one in listed if one["serving"])
+
+    def scored_by(self) -> set[str]:
+        rows = self.rows("SELECT DISTINCT model_version FROM scores.leads WHERE status = 'fresh'")
+        return {row["model_version"] for row in rows}
+
+    @contextmanager
+    def inside(self) -> Iterator[UseCase]:
+        """This process as one of the stack's."""
+        before = dict(os.environ)
+        settings.apply(self.variables)
+        try:
+            yield load_use_case("leads")
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+            settings.current.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def story() -> Iterator[Story]:
+    """The demo of `leads` with a simpler spec, on a stack of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="leadmill-story-"))
+    folder.chmod(0o711)
+    made = Demo(folder)
+    for name in ("leads", "x_education"):
+        copied(name, folder / "use_cases", simple if name == "leads" else lambda raw: None)
+    os.environ["LEADMILL_USE_CASES"] = str(folder / "use_cases")
+    try:
+        made.json("demo", "leads", "--leads", str(LEADS), "--days", str(DAYS))
+        yield Story(made)
+    finally:
+        made("down", code=None)
+        del os.environ["LEADMILL_USE_CASES"]
+        settings.current.cache_clear()
+        shutil.rmtree(folder)
+
+
+def test_the_loop_learns_refuses_and_goes_back(story: Story, tmp_path: Path) -> None:
+    first = story.now()
+    assert [one["verdict"] for one in story.decisions()] == ["promoted"]
+    assert story.trainings() == ["manual"]
+
+    quiet = story.later(QUIET)
+    assert (quiet["rule"], quiet["onset"], story.trainings()) == (None, None, ["manual"])
+    begins = story.now()
+
+    found = story.later(DRIFTED[0], "--drift")
+    assert "lead_origin" in {row["subject"] for row in story.rows("SELECT * FROM ops.alerts WHERE watch = 'drift'")}
+    assert abs(found["onset"] - begins) < timedelta(minutes=5)
+    armed = story.later(DRIFTED[1], "--drift")
+    assert (armed["rule"], armed["rows"] < 300, story.trainings()) == (None, True, ["manual"])
+
+    fired = story.later(DRIFTED[2], "--drift")
+    assert (fired["rule"], story.trainings()) == (None, ["manual", "asset_triggered"])
+    told = story.rows("SELECT * FROM ops.retraining WHERE told")
+    assert [(row["rule"], row["rows"] >= 300) for row in told] == [("drift", True)]
+
+    _, promoted = story.decisions()
+    assert promoted["verdict"] == "promoted", promoted["reasons"]
+    assert promoted["data"]["reason"] == told[0]["sentence"]
+    gain = promoted["figures"]["not_worse_than_champion"]["gain"]
+    assert gain["value"] > 0
+    assert gain["low"] > -0.005
+    assert story.serving() == promoted["version"] != "1"
+    assert story.scored_by() == {promoted["version"]}
+
+    for _ in range(10):
+        story.airflow.emit(names.training_asset(load_use_case("leads")), {"of": "a burst"})
+    story.rest()
+    assert "asset_triggered" in story.trainings()[2:]
+    assert story.decisions() == [*story.decisions()[:1], promoted], "nothing was due, so nothing was trained"
+
+    with story.inside() as use_case:
+        cost, won = won_back(use_case, first, begins, story.now(), promoted["version"])
+        assert cost > 0.03
+        assert won >= 0.8 * cost, f"{won / cost:.0%} of {cost:.4f}"
+        broken = shuffled(use_case, promoted["mlflow_run_id"], tmp_path)
+
+    refused = story.demo.json("model", "register", "leads", str(broken))
+    assert not refused["passed"]
+    assert refused["reasons"]
+    assert story.serving() == promoted["version"]
+    assert story.decisions()[-1]["verdict"] == "refused"
+
+    back = story.demo.json("model", "rollback", "leads", "--reason", "the story goes back")
+    assert (back["verdict"], back["champion_before"]) == ("rolled_back", promoted["version"])
+    began = time.monotonic()
+    while story.scored_by() != {back["version"]}:
+        assert time.monotonic() < began + PATIENCE, story.scored_by()
+        time.sleep(2)
+    assert story.serving() == back["version"]
+
+
+def shuffled(use_case: UseCase, run_id: str, folder: Path) -> Path:
+    """A model fitted on the same rows with their labels shuffled."""
+    from leadmill.registry.dataset import training_set
+    from leadmill.registry.trusted import write_model
+    from leadmill.training.fitting import fit_candidate
+
+    rows = training_set(use_case, run_id)
+    wrong = replace(rows.train, y=np.random.default_rng(7).permutation(rows.train.y))
+    write_model(fit_candidate("logistic_regression", rows.inputs, wrong), folder / "shuffled.skops")
+    return folder / "shuffled.skops"
+
+
+def won_back(use_case: UseCase, first: datetime, begins: datetime, now: datetime, version: str) -> tuple[float, float]:
+    """The AUC that the drift cost version 1 (by how much further behind the oracle it is), and what is won back.
+
+    On rows whose labels nobody knew when the versions were trained; their outcomes are the oracle's probabilities.
+    """
+    unknown = use_case.label.matures_after
+    usual = rows_at_ages(use_case, first - unknown, begins, 0)
+    drifted = rows_at_ages(use_case, now - unknown, now, 1)
+    before = auc(usual["truth"], usual["truth"]) - auc(answers(use_case, "1", usual), usual["truth"])
+    old, new = (auc(answers(use_case, one, drifted), drifted["truth"]) for one in ("1", version))
+    return auc(drifted["truth"], drifted["truth"]) - old - before, new - old
+
+
+def rows_at_ages(use_case: UseCase, since: datetime, until: datetime, regime: int) -> pd.DataFrame:
+    """Features of the leads of a world at the declared ages, with the oracle's probability as ``truth``."""
+    from sqlalchemy import text
+
+    from leadmill.demo.crm import oracle
+    from leadmill.demo.warehouse import warehouse_engine
+    from leadmill.storage.frames import read_frame
+
+    ages = ", ".join(f"interval '{age.total_seconds():.0f} seconds'" for age in use_case.as_of)
+    found = read_frame(
+        "SELECT f.*, e.first_recorded_at + age AS as_of FROM features.leads_entities AS e "
+        f"CROSS JOIN unnest(ARRAY[{ages}]) AS age JOIN LATERAL (SELECT * FROM features.leads AS f "
+        "WHERE f.lead_id = e.lead_id AND event_timestamp <= e.first_recorded_at + age "
+        "ORDER BY event_timestamp DESC, created_timestamp DESC LIMIT 1) AS f ON true "
+        "WHERE e.first_recorded_at + age > $1 AND e.first_recorded_at + age <= $2",
+        [since, until],
+    )
+    with warehouse_engine().connect() as connection:
+        statement = text("SELECT lead_id FROM sim.truth WHERE regime = :regime")
+        of_world = set(connection.execute(statement, {"regime": regime}).scalars())
+        found = found[found["lead_id"].isin(of_world)]
+        truth = oracle.probabilities(connection, found["lead_id"], found["as_of"])
+    found["as_of"] = pd.to_datetime(found["as_of"], utc=True)
+    return found.merge(truth.rename(columns={"probability": "truth"}), on=["lead_id", "as_of"])
+
+
+def answers(use_case: UseCase, version: str, rows: pd.DataFrame) -> "pd.Series[float]":
+    from leadmill.registry import ledger
+    from leadmill.registry.champion import load_pipeline
+    from leadmill.registry.contract import inputs_from
+    from leadmill.training.inputs import model_frame
+    from leadmill.training.predict import probabilities
+
+    inputs = inputs_from(ledger.known_model(use_case.name, version).inputs)
+    return pd.Series(probabilities(load_pipeline(use_case.name, version), model_frame(rows, inputs)))
+
+
+def auc(score: "pd.Series[float]", truth: "pd.Series[float]") -> float:
+    """Expected area under the ROC curve where each row is positive with probability ``truth``."""
+    of = pd.DataFrame({"positive": truth.to_numpy(), "negative": 1 - truth.to_numpy()}).groupby(score.to_numpy()).sum()
+    below = of["negative"].cumsum() - of["negative"] / 2
+    return float((of["positive"] * below).sum() / (of["positive"].sum() * of["negative"].sum()))
