@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from leadmill import settings
+from leadmill.local import ports
+from leadmill.local.state import StateFolder
 
 OURS = ("LEADMILL_", "AIRFLOW_", "_AIRFLOW_", "MLFLOW_", "FEAST_")
 
@@ -21,6 +23,13 @@ def pytest_configure() -> None:
     # Under root, Postgres runs as an unprivileged user who must be able to pass through.
     folder.chmod(0o711)
     settings.apply({"LEADMILL_STATE": str(folder / "state"), "AIRFLOW_HOME": str(folder / "state" / "airflow")})
+    lane = os.environ.get("PYTEST_XDIST_WORKER")
+    if lane:
+        # Lanes begin together, and would find the same port free.
+        state = StateFolder(folder / "state")
+        state.create()
+        wanted = ports.PREFERRED_POSTGRES + 10 * (1 + int(lane.removeprefix("gw")))
+        ports.save(state.ports, ports.Ports(wanted, ports.PREFERRED_AIRFLOW))
 
 
 def pytest_unconfigure() -> None:
