@@ -11,6 +11,7 @@ import pytest
 from leadmill import settings
 from leadmill.local import ports
 from leadmill.local.state import StateFolder
+from leadmill.local.testing import LANE
 
 OURS = ("LEADMILL_", "AIRFLOW_", "_AIRFLOW_", "MLFLOW_", "FEAST_")
 
@@ -23,26 +24,17 @@ def pytest_configure() -> None:
     # Under root, Postgres runs as an unprivileged user who must be able to pass through.
     folder.chmod(0o711)
     settings.apply({"LEADMILL_STATE": str(folder / "state"), "AIRFLOW_HOME": str(folder / "state" / "airflow")})
-    lane = os.environ.get("PYTEST_XDIST_WORKER")
-    if lane:
+    if LANE in os.environ:
         # Lanes begin together, and would find the same port free.
         state = StateFolder(folder / "state")
         state.create()
-        wanted = ports.PREFERRED_POSTGRES + 10 * (1 + int(lane.removeprefix("gw")))
+        wanted = ports.PREFERRED_POSTGRES + 10 * (1 + int(os.environ[LANE]))
         ports.save(state.ports, ports.Ports(wanted, ports.PREFERRED_AIRFLOW))
 
 
 def pytest_unconfigure() -> None:
     """Remove the throw-away folder."""
     shutil.rmtree(Path(os.environ["LEADMILL_STATE"]).parent, ignore_errors=True)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in lanes: whole stacks in one of them, one after the other; a file's tests together."""
-    here = Path(__file__).parent
-    for item in items:
-        file = item.path.relative_to(here)
-        item.add_marker(pytest.mark.xdist_group("e2e" if file.parts[0] == "e2e" else str(file)))
 
 
 @pytest.fixture(autouse=True)

@@ -11,18 +11,48 @@ from pathlib import Path
 
 from leadmill import settings
 
-# The whole suite: what runs Airflow waits much of its time, so everything else goes on beside it (tests/conftest.py).
-TWO_LANES = ("-n", "2", "--dist", "loadgroup")
+# The whole suite: what runs Airflow waits much of its time, so everything else goes on beside it.
+LANES = (("tests/e2e",), ("tests", "--ignore=tests/e2e"))
+LANE = "PYTEST_LANE"
+_PYTEST = (sys.executable, "-m", "pytest", "-rs")
 
 
 def run_pytest(arguments: Sequence[str]) -> int:
-    """Run the tests with these pytest arguments; pytest's exit code as ours (0 passed, 1 failed, 2 wrong usage)."""
+    """Run the tests with these pytest arguments; pytest's exit code as ours (0 passed, 1 failed, 2 wrong usage).
+
+    Without arguments the whole suite runs, in two lanes; the end-to-end lane is printed when the other has ended.
+    """
     # The fixtures make their own services; nothing of the user's stack may leak in.
     ours = ("LEADMILL_", "AIRFLOW_", "MLFLOW_")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    command = [sys.executable, "-m", "pytest", "-rs", *(arguments or TWO_LANES)]
-    code = subprocess.run(command, cwd=settings.ROOT, env=clean, check=False).returncode
+    if not arguments:
+        return max(_lanes(clean))
+    code = subprocess.run([*_PYTEST, *arguments], cwd=settings.ROOT, env=clean, check=False).returncode
     return {0: 0, 4: 2}.get(code, 1)  # 4: pytest did not understand its arguments
+
+
+def _lanes(environment: dict[str, str]) -> list[int]:
+    with tempfile.TemporaryFile() as output:
+        beside = subprocess.Popen(
+            [*_PYTEST, *LANES[0]],
+            cwd=settings.ROOT,
+            env=environment | {LANE: "0"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            code = subprocess.run(
+                [*_PYTEST, *LANES[1]], cwd=settings.ROOT, env=environment | {LANE: "1"}, check=False
+            ).returncode
+            codes = [min(code, 1), min(beside.wait(), 1)]
+        finally:
+            if beside.poll() is None:
+                beside.terminate()
+                beside.wait()
+            output.seek(0)
+            shutil.copyfileobj(output, sys.stdout.buffer)
+            sys.stdout.flush()
+    return codes
 
 
 @contextmanager
