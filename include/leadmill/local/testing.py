@@ -44,7 +44,7 @@ def _lanes(environment: dict[str, str]) -> list[int]:
             code = subprocess.run(
                 [*_PYTEST, *LANES[1]], cwd=settings.ROOT, env=environment | {LANE: "1"}, check=False
             ).returncode
-            codes = [min(code, 1), min(beside.wait(), 1)]
+            codes = [int(code != 0), int(beside.wait() != 0)]
         finally:
             if beside.poll() is None:
                 beside.terminate()
