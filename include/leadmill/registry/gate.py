@@ -10,6 +10,7 @@ from leadmill.registry.compared import Unlearned, unlearned
 from leadmill.registry.contract import check_contract, inputs_from
 from leadmill.registry.dataset import TrainingSet, lowered_minima, training_set
 from leadmill.registry.documents import Verdict
+from leadmill.registry.explained import reasons_add_up
 from leadmill.registry.fit import fitted
 from leadmill.registry.provenance import training_data
 from leadmill.registry.rules import Rule
@@ -74,13 +75,15 @@ def _judge(use_case: UseCase, run_id: str, version: str, candidate: str, before:
     rows = training_set(use_case, run_id)
     held = next(result for result in documents.holdouts(run_id) if result.candidate == candidate)
     inputs = inputs_from(ledger.known_model(use_case.name, version).inputs)
-    ours = probabilities(fitted(run_id, candidate), model_frame(rows.frame.iloc[rows.split.holdout], inputs))
+    model, held_out = fitted(run_id, candidate), rows.frame.iloc[rows.split.holdout]
+    ours = probabilities(model, model_frame(held_out, inputs))
     found = [
         _fits(use_case, version, inputs),
         rules.enough_to_judge(use_case, rows.holdout),
         rules.ranks_better_than_chance(rows.holdout, held),
         rules.knows_more_than_base_rate(rows.train, rows.holdout, held),
         rules.calibrated(use_case, rows.holdout, ours),
+        reasons_add_up(use_case, model, inputs, held_out, ours),
     ]
     if before is not None:
         found += _against_champion(use_case, version, before, rows)

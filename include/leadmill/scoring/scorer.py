@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from leadmill.registry.champion import Champion
-from leadmill.scoring.compiled import Compiled, compiled
-from leadmill.scoring.encoders import UnknownPart
 from leadmill.scoring.points import logistic
 from leadmill.scoring.reasons import reasons
 from leadmill.scoring.reasons_json import reasons_json
 from leadmill.scoring.scale import bands, percentiles, scores
 from leadmill.scoring.scored import Reason, Scored, ScoredMany
 from leadmill.spec import UseCase
+from leadmill.training.compiled import Compiled, compiled
+from leadmill.training.encoders import UnknownPart
 from leadmill.training.inputs import ModelInput, model_frame
 from leadmill.training.predict import DECIMALS, probabilities
 
@@ -49,6 +49,8 @@ class Scorer:
         self.model = _compiled(champion)
         self.explains: bool = self.model is not None and self.model.explains
         """Whether scores have reasons."""
+        self.light: bool = self.model is not None and self.model.light
+        """Whether one entity takes far less than a millisecond, and so may be asked on an event loop."""
         self._features = tuple(use_case.features[name] for name in self.model.features) if self.model else ()
         self._flags = frozenset(item.name for item in champion.inputs if item.name != item.feature)
         self.base: float = logistic(self.model.base) if self.model else 0.0

@@ -11,18 +11,19 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from leadmill.scoring.encoders import UnknownPart, encoders, width
-from leadmill.scoring.linear import Linear
-from leadmill.scoring.trees import Trees
+from leadmill.training.encoders import UnknownPart, encoders, width
 from leadmill.training.fitting import CLASSIFY, MEAN_ROW, PREPROCESS
 from leadmill.training.inputs import ModelInput
+from leadmill.training.linear import Linear
+from leadmill.training.trees import Trees
 
 
 class Compiled(Protocol):
     """A model whose log-odds are ``base`` plus a contribution of each of ``features``.
 
     ``explains`` says whether the contributions are measured from a base that means something, ``explained`` how many
-    rows of a batch are worth the time that contributions take. Columns are lists, numpy or Arrow arrays by name of the
+    rows of a batch are worth the time that contributions take, ``light`` whether one entity takes far less than a
+    millisecond. Columns are lists, numpy or Arrow arrays by name of the
     input.
     """
 
@@ -30,6 +31,7 @@ class Compiled(Protocol):
     base: float
     explains: bool
     explained: int
+    light: bool
 
     def one(self, values: Mapping[str, Any]) -> tuple[float, list[float]]:
         """Log-odds of one entity, and the contributions to them."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
-from leadmill.scoring.encoders import Encoder, matrix, row
+from leadmill.training.encoders import Encoder, matrix, row
 
 # Rows of a batch to explain, a third of a second's work: one takes a forest 10 ms, boosted trees 0.1 ms.
 _FOREST, _BOOSTED = 50, 2000
@@ -37,7 +37,8 @@ class Trees:
         import shap
 
         self.features = tuple(dict.fromkeys(owners))
-        self.explained = _FOREST if isinstance(classifier, RandomForestClassifier) else _BOOSTED
+        self.light = not isinstance(classifier, RandomForestClassifier)
+        self.explained = _BOOSTED if self.light else _FOREST
         self._encoders, self._wide = tuple(encoders), wide
         self._slope, self._intercept = slope, intercept
         self._explainer = shap.TreeExplainer(classifier)

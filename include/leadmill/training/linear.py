@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leadmill.scoring.encoders import Encoder, Number, as_codes, as_numbers, binned, scaled
+from leadmill.training.encoders import Encoder, Number, as_codes, as_numbers, binned, scaled
 
 
 class Linear:
@@ -18,6 +18,8 @@ class Linear:
     training row: the Shapley value of a linear model (Lundberg and Lee 2017, corollary 1). The base is what the mean
     row has. Without a mean row it is what a row of zeros has, and explains nothing.
     """
+
+    light = True
 
     def __init__(
         self,

@@ -10,8 +10,8 @@ from scorer_support import draw
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
-from leadmill.scoring.encoders import NOWHERE, Level, Number, UnknownPart, as_codes, encoders, matrix, row, width
 from leadmill.spec import UseCase
+from leadmill.training.encoders import NOWHERE, Level, Number, UnknownPart, as_codes, encoders, matrix, row, width
 from leadmill.training.inputs import ModelInput, model_frame, model_inputs
 from leadmill.training.preprocess import preprocessing
 
