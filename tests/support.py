@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -154,8 +154,11 @@ def crm(postgres: dict[str, str]) -> Iterator[Warehouse]:
     clean_database()
 
 
-def clean_database() -> None:
-    """Drop the tables of all use cases and Optuna's, empty ops.* and the online store; roles and migrations stay."""
+def clean_database(spared: Collection[str] = ()) -> None:
+    """Drop the tables of all use cases and Optuna's, empty ops.* and the online store; roles and migrations stay.
+
+    ``spared`` are tables of ops that keep their rows.
+    """
     with psycopg.connect(settings.current().database_url, autocommit=True) as connection:
         found = connection.execute(
             "SELECT schemaname, tablename FROM pg_tables "
@@ -165,7 +168,8 @@ def clean_database() -> None:
         dropped = [f"{schema}.{table}" for schema, table in found if f"{schema}.{table}" not in kept]
         if dropped:
             connection.execute(f"DROP TABLE {', '.join(dropped)} CASCADE".encode())
-        connection.execute(f"TRUNCATE {', '.join(kept)} RESTART IDENTITY CASCADE".encode())
+        emptied = [table for table in kept if table not in spared]
+        connection.execute(f"TRUNCATE {', '.join(emptied)} RESTART IDENTITY CASCADE".encode())
 
 
 def x_education() -> UseCase:

@@ -102,10 +102,10 @@ def left() -> Mapping[str, list[Row]]:
 def test_killed_anywhere_and_run_again_leaves_the_rows_of_a_clean_backfill(events: Crm, tmp_path: Path) -> None:
     states = []
     for kills in ((), POINTS):
+        clean_database()
+        events.create()
         with use_cases_in(tmp_path / str(len(kills))) as folder:
             folder.mkdir()
-            clean_database()
-            events.create()
             use_case = few(events, folder)
             before = left()
             for point in kills:

@@ -116,7 +116,7 @@ def test_a_store_that_lost_its_connections_goes_on(filled: Warehouse) -> None:
     ended = query("SELECT pg_terminate_backend(pid) AS done FROM pg_stat_activity WHERE datname = 'feast'")
     assert [row["done"] for row in ended] == [True] * len(ended) != []
     store.refresh_registry()
-    assert [view.name for view in store.list_feature_views()] == ["x_education_features"]
+    assert "x_education_features" in [view.name for view in store.list_feature_views()]
     assert len(lookup(x_education(), [key(1)])) == 1
 
 
