@@ -50,14 +50,19 @@ def copied(name: str, folder: Path, edit: Edit) -> UseCase:
 
 def edited(name: str, folder: Path, edit: Edit, features: Callable[[str], str] | None = None) -> UseCase:
     """The use case after a change of its spec and, where given, of its ``features.sql``."""
-    file = folder / name / "use_case.yaml"
+    edit_spec(folder / name, edit)
+    if features:
+        query = folder / name / "sql" / "features.sql"
+        query.write_text(features(query.read_text()))
+    return load_use_case(name)
+
+
+def edit_spec(folder: Path, edit: Edit) -> None:
+    """Change the spec in this folder of a use case."""
+    file = folder / "use_case.yaml"
     raw = yaml.safe_load(file.read_text())
     edit(raw)
     file.write_text(yaml.safe_dump(raw, sort_keys=False))
-    if features:
-        query = file.parent / "sql" / "features.sql"
-        query.write_text(features(query.read_text()))
-    return load_use_case(name)
 
 
 def small(raw: dict[str, Any]) -> None:

@@ -23,6 +23,8 @@ class Demo:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.state = folder, folder / "state"
+        # Where the stack finds its use cases: those of this checkout.
+        self.use_cases = ROOT / "include" / "use_cases"
         self.leads: pd.DataFrame = generate(ROWS)
         self.report: dict[str, Any] = {}
 
@@ -30,7 +32,12 @@ class Demo:
         """Run ``./leadmill`` with these arguments; its exit code must be ``code`` (None: any)."""
         result = subprocess.run(
             [sys.executable, "-m", "leadmill", *arguments],
-            env={**os.environ, "LEADMILL_STATE": str(self.state), "COLUMNS": "160"},
+            env={
+                **os.environ,
+                "LEADMILL_STATE": str(self.state),
+                "LEADMILL_USE_CASES": str(self.use_cases),
+                "COLUMNS": "160",
+            },
             cwd=ROOT,
             capture_output=True,
             text=True,

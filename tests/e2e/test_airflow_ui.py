@@ -112,6 +112,7 @@ def test_lineage_goes_from_the_source_to_the_scores(demo: Demo) -> None:
         "params/x_education": ["x_education_tune"],
         "scores/x_education": ["x_education_score"],
         "drift/x_education": ["x_education_monitor"],
+        "training/x_education": ["x_education_monitor"],
     }
     assert set(assets) == {f"{name.split('/')[0]}/{use_case}" for name in expected for use_case in use_case_names()}
     for name in [name for name in expected if not name.startswith("source/")]:
@@ -119,6 +120,7 @@ def test_lineage_goes_from_the_source_to_the_scores(demo: Demo) -> None:
     assert [dag["dag_id"] for dag in assets["source/x_education"]["scheduled_dags"]] == ["x_education_etl"]
     for name in ("features/x_education", "model/x_education"):
         assert [dag["dag_id"] for dag in assets[name]["scheduled_dags"]] == ["x_education_score"]
+    assert [dag["dag_id"] for dag in assets["training/x_education"]["scheduled_dags"]] == ["x_education_train"]
 
 
 def test_no_secret_and_no_frame_in_xcom_and_no_secret_in_logs(demo: Demo) -> None:

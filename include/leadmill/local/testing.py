@@ -14,7 +14,7 @@ from leadmill import settings
 # The whole suite: what runs Airflow waits much of its time, so everything else goes on beside it.
 LANES = (("tests/e2e",), ("tests", "--ignore=tests/e2e"))
 LANE = "PYTEST_LANE"
-_PYTEST = (sys.executable, "-m", "pytest", "-rs")
+_PYTEST = (sys.executable, "-m", "pytest", "-rs", "--durations=15")
 
 
 def run_pytest(arguments: Sequence[str]) -> int:
