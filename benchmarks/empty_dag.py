@@ -42,6 +42,8 @@ def measure(repeats: int, folder: Path) -> dict[str, Any]:
     home = folder / "home"
     (home / "dags").mkdir(parents=True)
     (home / "plugins").mkdir()
+    # The scoring API, which comes with the stack, reads it.
+    (home / "feature_repo").symlink_to(settings.ROOT / "feature_repo")
     (home / "dags" / "empty_tasks.py").write_text(_DAG)
     state = folder / "airflow-state"
     settings.apply({"LEADMILL_HOME": str(home), "LEADMILL_STATE": str(state), "AIRFLOW_HOME": str(state / "airflow")})

@@ -15,7 +15,7 @@ _PACKAGES = ("pandas", "feast", "great-expectations", "scikit-learn", "SQLAlchem
 
 
 def describe() -> dict[str, Any]:
-    """Processor, cores, memory, load and versions; needs a running server."""
+    """Processor, cores, memory and versions; needs a running server."""
     with psycopg.connect(settings.current().database_url) as connection:
         found = connection.execute("SHOW server_version").fetchone()
     return {
@@ -23,7 +23,6 @@ def describe() -> dict[str, Any]:
         "cpu": _field("/proc/cpuinfo", "model name") or platform.processor(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "load_before": round(os.getloadavg()[1], 1),
         "versions": {
             "Python": platform.python_version(),
             "PostgreSQL": str(found[0]).split()[0] if found else "",

@@ -37,6 +37,8 @@ def measure(world: World, count: int, repeats: int, progress: Progress) -> dict[
         "full": spread([one.full.total for one in found]),
         "changed_rows": count // CHANGED_IN,
         "changed": spread([one.changed.total for one in found]),
+        "full_processor": spread([one.full.processor_total for one in found]),
+        "changed_processor": spread([one.changed.processor_total for one in found]),
         "changed_share": spread([one.changed.total / one.full.total for one in found]),
         "peak_mib": max(max(one.full.peak_mib, one.changed.peak_mib) for one in found),
         "postgres_mib": max(max(one.full.postgres_mib, one.changed.postgres_mib) for one in found),

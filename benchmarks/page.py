@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.whole_path import COPIED, SIDES, STEPS
+from benchmarks.whole_path import COPIED, SIDES, STEPS, STOCK_UP_TO
 
 _HEAD = """# Benchmarks: leadmill beside the stock wiring
 
@@ -44,6 +44,10 @@ _SAID = {
     "point_in_time": "the point-in-time join",
     "empty_dag": "six empty tasks through Airflow",
 }
+_PROCESSOR = (
+    ("processor seconds of Python and Postgres", "processor"),
+    ("the same without materialize", "processor_without_materialize"),
+)
 _INTENDED, _QUIET = 200_000, 1.0
 
 
@@ -58,7 +62,7 @@ def render(results: dict[str, Any]) -> str:
         "point_in_time": _point_in_time,
         "empty_dag": _empty_dag,
     }
-    parts += [section(results) for name, section in sections.items() if results.get(name)]
+    parts += [section(results) + _busy(results, name) for name, section in sections.items() if results.get(name)]
     missing = [_SAID[name] for name in sections if not results.get(name)]
     if missing:
         parts.append(f"## Not measured yet\n\n{'; '.join(missing)}.\n")
@@ -67,14 +71,20 @@ def render(results: dict[str, Any]) -> str:
 
 def _machine(machine: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    busy = (
-        " The machine was busy with other work: ratios say more than seconds, and neither much."
-        if (machine["load_before"] > _QUIET)
-        else ""
-    )
     return (
         f"Measured on {machine['measured_on']}: {machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']:g} "
-        f"GiB, load {machine['load_before']:g} before the start. {versions}.{busy}\n"
+        f"GiB. {versions}.\n"
+    )
+
+
+def _busy(results: dict[str, Any], section: str) -> str:
+    """What is said of a part that had the machine not for itself."""
+    before, after = results["loads"][section.removesuffix("_ratio")]
+    if before <= _QUIET:
+        return ""
+    return (
+        f"\n**The machine was busy with other work, load {before:.0f} when this began and {after:.0f} at its end:** "
+        "seconds are too many, ratios say more, memory and processor seconds most.\n"
     )
 
 
@@ -108,6 +118,7 @@ def _whole_path(results: dict[str, Any]) -> str:
     lines += [
         f"| the same, stock inserting by COPY | {_spread(results[COPIED]['whole_path'])} | "
         f"{_spread(ours['whole_path_without_materialize'])} | {results['without_materialize_ratio_to_copy']:.1f} |",
+        *(_processor(stock, ours, *line) for line in _PROCESSOR if line[1] in stock),
         f"| peak of the Python process, MiB | {stock['peak_mib']:,.0f} | {ours['peak_mib']:,.0f} | |",
         f"| largest Postgres process, MiB | {stock['postgres_mib']:,.0f} | {ours['postgres_mib']:,.0f} | |",
         "",
@@ -120,6 +131,11 @@ def _whole_path(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _processor(stock: dict[str, Any], ours: dict[str, Any], title: str, name: str) -> str:
+    ratio = stock[name]["median"] / ours[name]["median"]
+    return f"| {title} | {_spread(stock[name])} | {_spread(ours[name])} | {ratio:.1f} |"
+
+
 def _growth(results: dict[str, Any]) -> str:
     lines = [
         "## Growth, one run at each size",
@@ -129,10 +145,12 @@ def _growth(results: dict[str, Any]) -> str:
     ]
     for row in results["growth"]:
         ours = row["leadmill"]
+        stock = f"{row['stock']['total']:,.1f}" if "stock" in row else "not run"
         lines.append(
-            f"| {row['rows']:,} | {row['stock']['total']:,.1f} | {ours['total']:,.1f} | "
+            f"| {row['rows']:,} | {stock} | {ours['total']:,.1f} | "
             f"{ours['total'] / row['rows'] * 1e6:,.0f} | {ours['peak_mib']:,.0f} | {ours['postgres_mib']:,.0f} |"
         )
+    lines += ["", f"Stock is not run beyond {STOCK_UP_TO:,} leads: a million takes it most of an hour."]
     return "\n".join([*lines, "", "![Growth of time and memory](images/bench_growth.png)", ""])
 
 
@@ -148,6 +166,11 @@ def _million(results: dict[str, Any]) -> str:
             f"| full run | {_spread(found['full'])} s |",
             f"| {found['changed_rows']:,} leads changed (1 %) | {_spread(found['changed'])} s, "
             f"{found['changed_share']['median']:.1%} of the full run |",
+            *(
+                f"| processor seconds of Python and Postgres, {what} | {_spread(found[name])} |"
+                for what, name in (("full run", "full_processor"), ("1 %", "changed_processor"))
+                if name in found
+            ),
             f"| all {publish['rows']:,} scores published anew | {_spread(publish['seconds'])} s |",
             f"| a reader meanwhile | {publish['polls']:,} polls, {publish['broken_polls']:,} of them with anything but "
             f"one whole version; the longest took {publish['longest_wait']:.1f} s |",

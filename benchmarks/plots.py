@@ -63,19 +63,22 @@ def _by_step(results: dict[str, Any]) -> Figure:
 
 def _growth(growth: list[dict[str, Any]]) -> Figure:
     figure, (times, memory) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-    rows = [row["rows"] for row in growth]
     for side in SIDES:
-        times.plot(rows, [row[side]["total"] for row in growth], "o-", color=COLOURS[side], label=side)
-        without = [row[side]["without_materialize"] for row in growth]
+        measured = [row for row in growth if side in row]
+        rows = [row["rows"] for row in measured]
+        times.plot(rows, [row[side]["total"] for row in measured], "o-", color=COLOURS[side], label=side)
+        without = [row[side]["without_materialize"] for row in measured]
         times.plot(rows, without, "o--", color=COLOURS[side], label=f"{side}, without materialize", alpha=0.7)
-        memory.plot(rows, [row[side]["peak_mib"] for row in growth], "o-", color=COLOURS[side], label=f"{side}: Python")
-        server = [row[side]["postgres_mib"] for row in growth]
+        python = [row[side]["peak_mib"] for row in measured]
+        memory.plot(rows, python, "o-", color=COLOURS[side], label=f"{side}: Python")
+        server = [row[side]["postgres_mib"] for row in measured]
         memory.plot(rows, server, "o:", color=COLOURS[side], label=f"{side}: largest Postgres process", alpha=0.7)
     memory.axhline(_LIMIT_MIB, color="#b03030", linewidth=1)
-    memory.text(rows[0], _LIMIT_MIB * 1.02, "2 GiB", color="#b03030", fontsize=9)
+    sizes = [row["rows"] for row in growth]
+    memory.text(sizes[0], _LIMIT_MIB * 1.02, "2 GiB", color="#b03030", fontsize=9)
     for axes, name in ((times, "seconds, source to scores"), (memory, "peak memory of one process, MiB")):
         axes.set_xscale("log")
-        axes.set_xticks(rows, [f"{count:,}" for count in rows])
+        axes.set_xticks(sizes, [f"{count:,}" for count in sizes])
         axes.minorticks_off()
         axes.set_xlabel("leads")
         axes.set_title(name, loc="left", fontsize=11)

@@ -1,6 +1,7 @@
 """All parts of the benchmark in a row; each adds its figures to results.json, so that parts can be run on their own."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,11 @@ def run(
         with world.with_rows(0):
             described = machine.describe()
         for part in parts:
+            before = os.getloadavg()[0]
             found |= _part(part, world, rows, repeats, sizes, progress)
-            found["machine"] = {**found.get("machine", {}), **described}
+            found["machine"] = described
+            # Of a part that takes long, its own two processes are in the second.
+            found["loads"] = {**found.get("loads", {}), part: [before, os.getloadavg()[1]]}
             file.write_text(json.dumps(found, indent=2) + "\n")
     plots.draw(found, folder / "images")
     (folder / "benchmarks.md").write_text(page.render(found))

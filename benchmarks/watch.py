@@ -1,11 +1,10 @@
 """Peak memory of the server's processes while something runs."""
 
 import threading
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from benchmarks.measured import peak_mib
+from benchmarks.measured import children, peak_mib
 
 _EVERY = 0.2
 
@@ -30,12 +29,5 @@ class Watch:
 
     def _run(self) -> None:
         while not self._stop.wait(_EVERY):
-            for child in _children(self.parent):
+            for child in children(self.parent):
                 self.peak_mib = max(self.peak_mib, peak_mib(child))
-
-
-def _children(parent: int) -> list[int]:
-    try:
-        return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
-    except FileNotFoundError:
-        return []

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from leadmill import cli_bench, cli_data, cli_metrics, cli_model, cli_serve, cli_study
+from leadmill import cli_bench, cli_data, cli_metrics, cli_model, cli_serve, cli_study, cli_training_set
 from leadmill.errors import LeadmillError
 
 if TYPE_CHECKING:
@@ -156,6 +156,7 @@ cli_study.register(app)
 cli_bench.register(app)
 cli_metrics.register(app)
 cli_serve.register(app)
+cli_training_set.register(app)
 
 
 def main() -> None:

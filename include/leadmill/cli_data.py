@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from leadmill import settings
+from leadmill.demo import options
 from leadmill.errors import LeadmillError, nearest
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ features_app = typer.Typer(help="Features as serving sees them.", no_args_is_hel
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to the command line."""
-    app.command()(demo)
+    app.command(help=options.ABOUT)(demo)
     app.command()(load)
     app.command()(run)
     app.command()(score)
@@ -48,31 +49,24 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    name: Annotated[str, typer.Argument(metavar="[USE_CASE]", help="Name of the use case.")] = "leads",
+    name: Annotated[str, typer.Argument(metavar="[USE_CASE]", help="Name of the use case.")] = options.DEFAULT,
     data: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Your own file.", show_default=False)] = None,
-    leads: Annotated[
-        int | None, typer.Option(min=1, help="Made-up leads [leads: 20,000, x_education: 9,240]", show_default=False)
-    ] = None,
-    days: Annotated[
-        int | None, typer.Option(min=1, help="Days of simulated history [leads: 365]", show_default=False)
-    ] = None,
+    size: Annotated[int | None, typer.Option(options.SIZE, min=1, help=options.SIZE_HELP, show_default=False)] = None,
+    days: Annotated[int | None, typer.Option(min=1, help=options.DAYS_HELP, show_default=False)] = None,
     no_stay: Annotated[bool, typer.Option("--no-stay", help="Stop the services at the end.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """From nothing to scored leads: start the services, fill the warehouse, run every DAG, show the best leads.
-
-    The use case 'leads' reads a simulated CRM, 'x_education' a file: yours, or a made-up one of the same shape. What is
-    done already is not done again.
-    """
-    if data and leads:
-        raise typer.BadParameter("--leads is for the made-up file; with --data your own is used", param_hint="--leads")
+    """From nothing to scored entities; what the demos are stands beside them."""
+    if data and size:
+        said = f"{options.SIZE} is for the made-up file; with --data your own is used"
+        raise typer.BadParameter(said, param_hint=options.SIZE)
     use_case = use_case_of(name)
     from leadmill.demo.run import run_demo
     from leadmill.demo.show import show
     from leadmill.local import postgres, stack
 
     try:
-        found = run_demo(use_case, data, leads, days, err)
+        found = run_demo(use_case, data, size, days, err)
         if as_json:
             print_json(asdict(found))
         else:
@@ -120,16 +114,20 @@ def run(
 
 
 def simulate(
-    days: Annotated[float, typer.Option(min=0.01, max=3650, help="How far the clock of the CRM moves.")] = 7,
-    drift: Annotated[bool, typer.Option("--drift", help="The new leads are of another kind.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Other new leads for another number.")] = 7,
+    name: Annotated[str, typer.Argument(metavar="[USE_CASE]", help=options.WHOSE)] = options.DEFAULT,
+    days: Annotated[float, typer.Option(min=0.01, max=3650, help="How far the clock of the source moves.")] = 7,
+    drift: Annotated[
+        bool, typer.Option("--drift", help="New leads are of another kind; every merchant's volume falls.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Other events for another number.")] = 7,
     as_json: AsJson = False,
 ) -> None:
-    """Move the simulated CRM's clock on: new leads come in, the known ones act; the ETL starts by itself."""
+    """Move the clock of a simulated source on: new leads or merchants come in, the known ones act; the ETL follows."""
+    name = use_case_of(name).name
     connect()
     from leadmill.demo.simulated import simulate_with_progress
 
-    summary = simulate_with_progress(days, drift, seed, err)
+    summary = simulate_with_progress(name, days, drift, seed, err)
     if as_json:
         print_json(asdict(summary))
 
@@ -174,9 +172,30 @@ def features_get(name: Name, keys: Keys, as_json: AsJson = False) -> None:
     _refuse_unknown(use_case, keys, found)
 
 
-def score(name: Name, keys: Keys, as_json: AsJson = False) -> None:
-    """Score and reasons of entities now: online features and the champion. Exit code 1 on an unknown key."""
+def score(
+    name: Name,
+    keys: Annotated[list[str] | None, typer.Argument(metavar="KEY...", help="Keys.", show_default=False)] = None,
+    file: Annotated[
+        Path | None, typer.Option(metavar="IN", help="CSV or Parquet file to score.", show_default=False)
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--out", metavar="OUT", help="CSV or Parquet file of its scores.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score and reasons of entities now: online features and the champion. Exit code 1 on an unknown key.
+
+    With --file and --out every row of a file instead; stopped, it goes on when it is run again.
+    """
+    if (file is None) != (output is None) or bool(keys) == (file is not None):
+        raise typer.BadParameter("give either keys, or --file with --out", param_hint="KEY...")
     use_case = use_case_of(name)
+    if file and output:
+        from leadmill.cli_score import score_to_file
+
+        score_to_file(use_case, file, output, as_json)
+        return
+    keys = keys or []
     connect()
     from leadmill.features.online import lookup
     from leadmill.registry.champion import champion
@@ -189,7 +208,9 @@ def score(name: Name, keys: Keys, as_json: AsJson = False) -> None:
         {
             use_case.entity.key: row[use_case.entity.key],
             use_case.score_column: scored.score,
-            **{name: value for name, value in asdict(scored).items() if name != "score"},
+            **{name: value for name, value in asdict(scored).items() if name not in ("score", "classed", "decision")},
+            **(asdict(scored.classed) if scored.classed else {}),
+            **({"decision": scored.decision} if use_case.decision else {}),
             "model_version": asked.version,
             "feature_timestamp": row["event_timestamp"].isoformat(),
         }
@@ -201,12 +222,30 @@ def score(name: Name, keys: Keys, as_json: AsJson = False) -> None:
     elif found:
         rows = [
             [row[use_case.entity.key], row[use_case.score_column], f"{row['probability']:.4f}", row["band"],
-             f"{row['percentile']:.1f}", _why(row), row["model_version"], row["feature_timestamp"][:16]]
+             f"{row['percentile']:.1f}", *_class_cells(row), *_decision_cells(row), _why(row), row["model_version"],
+             row["feature_timestamp"][:16]]
             for row in found
         ]  # fmt: skip
-        heads = [use_case.entity.key, "score", "probability", "band", "percentile", "why", "model", "features of"]
+        of_classes = [*(["class", "value"] if use_case.classes else []), *(["decision"] if use_case.decision else [])]
+        heads = [
+            *(use_case.entity.key, "score", "probability", "band", "percentile"),
+            *(*of_classes, "why", "model", "features of"),
+        ]
         out.print(table(heads, rows))
     _refuse_unknown(use_case, keys, features)
+
+
+def _class_cells(scored: Mapping[str, Any]) -> list[str]:
+    """Predicted class with its probability, and the value with its interval; nothing of a binary use case."""
+    if "predicted_class" not in scored:
+        return []
+    name, interval = scored["predicted_class"], scored["interval"]
+    value = f"{scored['predicted_value']:,.4g} ({interval['low']:,.4g} to {interval['high']:,.4g})"
+    return [f"{name} ({scored['probabilities'][name]:.0%})", value]
+
+
+def _decision_cells(scored: Mapping[str, Any]) -> list[str]:
+    return [scored["decision"] or ""] if "decision" in scored else []
 
 
 def _why(scored: Mapping[str, Any]) -> str:

@@ -107,8 +107,10 @@ class Frozen(BaseModel):
 class Column(Frozen):
     """A column as the spec declares it; ``name`` is its key under ``features`` or, for events, under ``facts``.
 
-    ``fact`` marks a feature of an event source whose raw values the facts carry under the same name. ``required``,
+    ``fact`` marks a feature of an event source whose raw values the facts carry under the same name, ``derived`` one of
+    a snapshot that the source does not give: ``sql/features.sql`` derives it from the others. ``required``,
     ``timezone`` (of times written without an offset) and ``past`` (not after the time of recording) judge raw values.
+    ``transform: log`` has models take log(1 + value): inside their own pipelines, so what is stored keeps its unit.
     """
 
     name: Identifier
@@ -124,9 +126,11 @@ class Column(Frozen):
     impute: ImputeMethod | None = None
     fill: float | str | bool | None = None
     outliers: Literal["keep", "clip"] = "keep"
+    transform: Literal["none", "log"] = "none"
     known_at: Literal["observation", "after_contact"] = "observation"
     drop: str | None = None
     fact: bool = False
+    derived: bool = False
     required: bool = False
     timezone: Zone | None = None
     past: bool = False
@@ -147,6 +151,8 @@ class Column(Frozen):
             )
         if self.drop is not None and self.impute:
             return "either 'drop' (not a feature) or 'impute' (a feature), not both"
+        if self.derived and (not self.is_feature or self.missing or self.aliases or self.required):
+            return "'derived: true' is a feature from sql/features.sql: it takes no missing, aliases, required or drop"
         if self.type != "timestamp" and (self.timezone or self.past):
             return f"'timezone' and 'past' need type timestamp, not '{self.type}'"
         if self.type == "timestamp" and self.is_feature:
@@ -155,6 +161,8 @@ class Column(Frozen):
             return "type 'ordered' needs at least two 'levels', lowest first"
         if not numeric and (self.min is not None or self.max is not None or self.outliers == "clip"):
             return f"'min', 'max' and 'outliers: clip' need type int or float, not '{self.type}'"
+        if self.transform == "log" and (not numeric or self.min is None or self.min < 0):
+            return f"'transform: log' needs type int or float, not '{self.type}', and a 'min' of 0 or more"
         if self.min is not None and self.max is not None and self.min > self.max:
             return f"min {self.min:g} above max {self.max:g}"
         if self.impute in ("median", "linear") and self.type in ("bool", "category"):

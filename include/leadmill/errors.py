@@ -49,6 +49,14 @@ class UnreadableSetting(LeadmillError):
         super().__init__(f"{variable} names {file}, which cannot be read: {reason}.")
 
 
+class WrongSetting(LeadmillError):
+    """An environment variable says what cannot be."""
+
+    def __init__(self, variable: str, found: str, allowed: str) -> None:
+        self.variable, self.found = variable, found
+        super().__init__(f"{variable} is {found[:80]!r}; allowed: {allowed}.")
+
+
 class SourceUnreachable(LeadmillError):
     """The warehouse did not answer."""
 
@@ -74,9 +82,11 @@ class NoClock(LeadmillError):
 class SourceColumnsChanged(LeadmillError):
     """The extract query no longer returns what the spec declares."""
 
-    def __init__(self, use_case: str, missing: Sequence[str], detail: str = "") -> None:
+    def __init__(self, use_case: str, missing: Sequence[str], detail: str = "", given: Iterable[str] = ()) -> None:
         self.use_case, self.missing = use_case, tuple(missing)
-        what = f"lacks the column(s) {', '.join(missing)}" if missing else f"failed: {detail}"
+        near = {name: nearest(name, given) for name in missing}
+        listed = ", ".join(f"{name} (it has '{found}')" if found else name for name, found in near.items())
+        what = f"lacks the column(s) {listed}" if missing else f"failed: {detail}"
         super().__init__(
             f"The extract of '{use_case}' {what}. Nothing was published and the watermark stays. "
             f"Mend the source or include/use_cases/{use_case}/sql/extract.sql, then run {use_case}_etl again."
@@ -92,6 +102,17 @@ class FeaturesFailed(LeadmillError):
             f"The features of '{use_case}' failed: {detail}. Nothing was published. Mend "
             f"include/use_cases/{use_case}/sql/features.sql, which must give every declared feature, then run "
             f"{use_case}_etl again."
+        )
+
+
+class LabelsFailed(LeadmillError):
+    """The query of the outcomes does not give what it must."""
+
+    def __init__(self, use_case: str, detail: str) -> None:
+        self.use_case, self.detail = use_case, detail
+        super().__init__(
+            f"The labels of '{use_case}' failed: {detail}. Nothing was published. Mend "
+            f"include/use_cases/{use_case}/sql/labels.sql, then run {use_case}_etl again."
         )
 
 
@@ -189,7 +210,7 @@ class FileRejected(LeadmillError):
     def __init__(self, file: str, problem: str, line: int | None = None) -> None:
         self.file, self.problem, self.line = file, problem, line
         where = f"{file}, line {line:,}" if line else file
-        super().__init__(f"{where}: {problem}. Nothing was loaded.")
+        super().__init__(f"{where}: {problem}. Nothing of it was taken.")
 
 
 class UnknownVersion(LeadmillError):
@@ -198,6 +219,39 @@ class UnknownVersion(LeadmillError):
     def __init__(self, use_case: str, version: str, known: Sequence[str]) -> None:
         self.use_case, self.version, self.known = use_case, version, tuple(known)
         super().__init__(f"'{use_case}' has no model version {version}. Known: {', '.join(known) or 'none'}.")
+
+
+class UnknownTrainingSet(LeadmillError):
+    """No training set of that id."""
+
+    def __init__(self, use_case: str, training_set: str, known: Sequence[str]) -> None:
+        self.use_case, self.training_set, self.known = use_case, training_set, tuple(known)
+        near = nearest(training_set, known)
+        hint = f" Did you mean '{near}'?" if near else ""
+        super().__init__(
+            f"'{use_case}' has no training set '{training_set}'.{hint} ./leadmill training-set {use_case} lists them."
+        )
+
+
+class TrainingSetChanged(LeadmillError):
+    """A training set cannot be rebuilt: the spec is another, or the tables hold other rows than leadmill wrote.
+
+    ``versions`` are those of the spec: by which it was built, and the present one.
+    """
+
+    def __init__(self, use_case: str, training_set: str, versions: tuple[str, str], found: str) -> None:
+        self.use_case, self.training_set, self.versions, self.found = use_case, training_set, versions, found
+        then, now = versions
+        super().__init__(
+            f"Training set '{training_set}' of '{use_case}' cannot be rebuilt: {found}. "
+            + (
+                f"It was built by version {then} of the spec, and this is version {now}: check out "
+                f"include/use_cases/{use_case} as it was then."
+                if then != now
+                else f"The spec is the same ({now}): rows of features.{use_case} or of its outcomes were changed or "
+                "deleted by other hands than leadmill's. What a model learned from is still stored with its MLflow run."
+            )
+        )
 
 
 class ScoresOutdated(LeadmillError):

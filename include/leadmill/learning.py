@@ -6,10 +6,53 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from leadmill.columns import Duration, Frozen, Identifier
+from leadmill.errors import nearest
 
 Candidate = Literal["logistic_regression", "additive_scorecard", "random_forest", "hist_gradient_boosting"]
 # What a finding of the leak scan may be about beside a feature.
 NO_FEATURES = ("features_sql", "event_timestamp", "outcome_times")
+# What a declared candidate may set of its kind; weights, threads and chance are leadmill's own matter.
+PARAMETERS: dict[Candidate, tuple[str, ...]] = {
+    "logistic_regression": ("C", "l1_ratio", "solver", "max_iter", "tol"),
+    "additive_scorecard": ("C", "l1_ratio", "solver", "max_iter", "tol", "bins"),
+    "random_forest": (
+        *("n_estimators", "criterion", "max_depth", "min_samples_split", "min_samples_leaf", "max_features"),
+        *("max_leaf_nodes", "min_impurity_decrease", "ccp_alpha", "max_samples"),
+    ),
+    "hist_gradient_boosting": (
+        *("learning_rate", "max_iter", "max_leaf_nodes", "max_depth", "min_samples_leaf", "max_features"),
+        *("l2_regularization", "max_bins"),
+    ),
+}
+
+
+class Published(Frozen):
+    """Accuracies at one half that somebody has published of a model, of the rows it had learned and cross-validated."""
+
+    training_accuracy: float | None = Field(default=None, ge=0, le=1)
+    accuracy: float | None = Field(default=None, ge=0, le=1)
+
+
+class Declared(Frozen):
+    """A candidate with parameters and inputs of its own: of a kind (``builder``), on some of the model's inputs.
+
+    ``published`` figures are printed beside those that leadmill finds.
+    """
+
+    builder: Candidate
+    parameters: dict[str, int | float | str] = Field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+    published: Published = Published()
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        allowed = PARAMETERS[self.builder]
+        for name in self.parameters:
+            if name not in allowed:
+                near = nearest(name, allowed)
+                hint = f"; did you mean '{near}'?" if near else f": {', '.join(allowed)}"
+                raise ValueError(f"'{name}' is no parameter of {self.builder} that a spec may set{hint}")
+        return self
 
 
 class Model(Frozen):
@@ -19,6 +62,9 @@ class Model(Frozen):
     both classes weigh the same while a classifier learns; the calibration behind it sees the true shares again.
     ``prior`` is the true share of positives where the source holds rebalanced rows. ``allowed_leaks`` gives a reason
     for each finding of the leak scan that is right after all, by feature or by one of NO_FEATURES.
+
+    ``declared`` candidates compete beside the others, each after those of its kind. ``baselines`` are features: what
+    each says alone is printed beside what the models say.
     """
 
     candidates: tuple[Candidate, ...] = Field(min_length=1)
@@ -30,13 +76,32 @@ class Model(Frozen):
     variants: dict[Identifier, tuple[str, ...]] = Field(default_factory=dict)
     leak_alarm: float = 0.97
     allowed_leaks: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
+    declared: dict[Identifier, Declared] = Field(default_factory=dict)
+    baselines: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _simple_first(self) -> Self:
         order = [name for name in get_args(Candidate) if name in self.candidates]
         if list(self.candidates) != order:
             raise ValueError(f"'candidates' each once and from simple to complex: {', '.join(order)}")
+        taken = sorted(set(self.declared) & {*get_args(Candidate), "external"})
+        if taken:
+            raise ValueError(f"a declared candidate with a name of its own: '{taken[0]}' is taken")
         return self
+
+    @property
+    def competing(self) -> tuple[str, ...]:
+        """Names of all candidates, from simple to complex, declared ones after those of their kind."""
+        kinds = get_args(Candidate)
+        return tuple(sorted((*self.candidates, *self.declared), key=lambda name: kinds.index(self.builder_of(name))))
+
+    def builder_of(self, candidate: str) -> str:
+        """Of which kind a candidate is."""
+        return self.declared[candidate].builder if candidate in self.declared else candidate
+
+    def parameters_of(self, candidate: str) -> dict[str, int | float | str]:
+        """What a declared candidate sets of its kind; nothing of the others."""
+        return dict(self.declared[candidate].parameters) if candidate in self.declared else {}
 
 
 class Tune(Frozen):

@@ -10,11 +10,15 @@ OWN_COLUMNS = frozenset(
     {
         *("row_no", "window_id", "recorded_at", "content_hash", "copy_no", "event_timestamp", "created_timestamp"),
         *("imputer_version", "spec_version", "as_of", "label", "weight", "known_at", "rules", "suite", "before"),
+        "through_window",
         # What drift of the scores is told of beside the features.
         "score",
     }
 )
 
+
+# Of rows that ask for features: only what windows up to this number wrote is known to them.
+THROUGH_WINDOW = "through_window"
 
 # Postgres cuts a longer name off in silence.
 _LONGEST = 63
@@ -76,6 +80,10 @@ def labels_table(use_case: Named) -> str:
     return f"features.{use_case.name}_labels"
 
 
+def replaced_labels_table(use_case: Named) -> str:
+    return f"features.{safe_name(f'{use_case.name}_labels_replaced')}"
+
+
 def due_table(use_case: Named, generation: int) -> str:
     return f"staging.{safe_name(f'{use_case.name}_due_{generation}')}"
 
@@ -94,6 +102,10 @@ def score_rows_table(use_case: Named) -> str:
 
 def score_runs_table(use_case: Named) -> str:
     return f"scores.{use_case.name}_runs"
+
+
+def alerts_view(use_case: Named) -> str:
+    return f"scores.{use_case.name}_alerts"
 
 
 def follow_up_view(use_case: Named) -> str:

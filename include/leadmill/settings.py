@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from leadmill.errors import MissingSetting, UnreadableSetting
+from leadmill.errors import MissingSetting, UnreadableSetting, WrongSetting
 
 ROOT = Path(__file__).resolve().parents[2]
+_PREDICTION_DAYS = "LEADMILL_PREDICTION_DAYS"
+_MOST_DAYS = 3650
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,14 @@ class Settings:
     mlflow_artifacts: Path
     kill_at: str | None
     default_use_case: str | None
+
+    @property
+    def prediction_days(self) -> int:
+        """For how many days ``ops.predictions`` keeps a row: 1 to 3650, else 90. Raises WrongSetting."""
+        given = os.environ.get(_PREDICTION_DAYS) or "90"
+        if not (given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= _MOST_DAYS):
+            raise WrongSetting(_PREDICTION_DAYS, given, f"a whole number of days from 1 to {_MOST_DAYS}")
+        return int(given)
 
     @property
     def database_url(self) -> str:

@@ -1,19 +1,25 @@
 """The use case specification: parsed once from ``use_case.yaml`` into a frozen ``UseCase``, then trusted."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from leadmill import names, settings
-from leadmill.columns import DERIVED_FROM, Column, Duration, Frozen, Identifier, Zone, duration
+from leadmill.api import Api
+from leadmill.columns import DERIVED_FROM, Column, Duration, Frozen, Identifier, Level, Zone
+from leadmill.decision import Decision
 from leadmill.errors import SpecError, UnknownUseCase
+from leadmill.label import Label, check_task
+from leadmill.layout import File
 from leadmill.learning import NO_FEATURES, Gate, Model, Tune
+from leadmill.mentioned import stray_names
+from leadmill.queries import stray_queries
 from leadmill.thresholds import Monitor
 
 _KEY_PATTERNS = {
@@ -22,14 +28,15 @@ _KEY_PATTERNS = {
     "string": "^[A-Za-z0-9_.@-]{1,200}$",
 }
 _DERIVED = ("folder", "version")
-_QUERIES = ("extract", "features", "labels")
 
 
-def _horizon(value: object) -> object:
-    return None if value in ("none", None) else duration(value)
+def _relation(value: str) -> str:
+    if not re.fullmatch(r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*", value):
+        raise ValueError("a schema and a table or view in it, such as shop.orders, in lower case")
+    return value
 
 
-Relation = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$")]
+Relation = Annotated[str, AfterValidator(_relation)]
 
 
 class Entity(Frozen):
@@ -54,26 +61,12 @@ class Entity(Frozen):
         return f"left({spelled[self.key_type]}, 200)"
 
 
-class Created(Frozen):
-    """A column that stands in for the time of creation: ``epoch`` plus its number times ``unit``."""
-
-    column: str
-    epoch: datetime
-    unit: Duration
-
-
-class File(Frozen):
-    """How a user's own file of this use case is read into the demo warehouse; names are the file's headers."""
-
-    key: str
-    created: Created | None = None
-
-
 class Source(Frozen):
     """Where the rows come from and how far a window reaches.
 
     A window of which more than ``max_rejected_share`` is rejected is blocked, but never for ``rejected_allowed`` rows
-    or fewer: of a source that is read every few seconds a share says little.
+    or fewer: of a source that is read every few seconds a share says little. ``lookback``: how far before a row of a
+    snapshot ``sql/features.sql`` may look for earlier rows of the source.
     """
 
     connection: Identifier
@@ -87,24 +80,8 @@ class Source(Frozen):
     clock: Relation | None = None
     max_rejected_share: float = Field(default=0.2, gt=0, le=1)
     rejected_allowed: int = Field(default=0, ge=0)
+    lookback: Duration | None = None
     file: File | None = None
-
-
-class Label(Frozen):
-    """What is predicted: the outcome within ``horizon``; None where labels are known at load.
-
-    ``lag`` is the longest time that the source takes to record an outcome.
-    """
-
-    name: Identifier
-    title: str = ""
-    horizon: Annotated[timedelta | None, BeforeValidator(_horizon)]
-    lag: Duration = timedelta(0)
-
-    @property
-    def matures_after(self) -> timedelta:
-        """From the time of a training row until its label is certain."""
-        return (self.horizon or timedelta(0)) + self.lag
 
 
 class Imputation(Frozen):
@@ -150,7 +127,7 @@ class UseCase(Frozen):
     description: str = ""
     note: str = ""
     task: Literal["binary", "multiclass"] = "binary"
-    classes: tuple[str, ...] = ()
+    classes: tuple[Level, ...] = ()
     entity: Entity
     source: Source
     as_of: tuple[Duration, ...] = ()
@@ -162,6 +139,8 @@ class UseCase(Frozen):
     tune: Tune = Tune()
     gate: Gate = Gate()
     score: Score
+    decision: Decision | None = None
+    api: Api = Api()
     retrain: Retrain = Retrain()
     monitor: Monitor = Monitor()
     folder: Path
@@ -169,8 +148,7 @@ class UseCase(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if (self.task == "multiclass") != bool(self.classes):
-            raise ValueError("'classes' go with 'task: multiclass', and only with it")
+        check_task(self.task, self.classes, self.source.history, self.label, self.model, self.decision is not None)
         if self.source.file and len(self.source.relations) > 1:
             raise ValueError("'source.file' fills one table, so 'source.relations' names one")
         if self.source.history == "events" and (self.label.horizon is None or not self.as_of):
@@ -181,9 +159,14 @@ class UseCase(Frozen):
         stray = [column.name for column in self.columns if column.fact]
         if not events and (self.facts or stray):
             raise ValueError("'facts' and 'fact: true' go with 'source.history: events', and only with it")
-        always = [column.name for column in self.columns if column.impute == "none" and (column.fact or not events)]
+        given = [column for column in self.columns if (column.fact if events else not column.derived)]
+        always = [column.name for column in given if column.impute == "none"]
         if always:
             raise ValueError(f"'impute: none' is for what sql/features.sql always derives; '{always[0]}' is given")
+        if events and (self.source.lookback or any(column.derived for column in self.columns)):
+            raise ValueError("'source.lookback' and 'derived: true' go with 'source.history: snapshot' only")
+        if not self.derives and (self.source.lookback or any(column.derived for column in self.columns)):
+            raise ValueError("'source.lookback' and 'derived: true' need the query sql/features.sql")
         twice = set(self.facts) & set(self.features)
         if twice:
             raise ValueError(f"'{min(twice)}' is a fact and a feature: declare it once, as a feature with 'fact: true'")
@@ -215,7 +198,7 @@ class UseCase(Frozen):
     def raw_columns(self) -> tuple[Column, ...]:
         """The columns that the source's rows carry beside key, label and watermark."""
         if not self.has_events:
-            return self.columns
+            return tuple(column for column in self.columns if not column.derived)
         return (*self.facts.values(), *(column for column in self.columns if column.fact))
 
     @property
@@ -298,10 +281,8 @@ def parse_use_case(file: Path) -> UseCase:
     except ValidationError as error:
         raise _spec_error(shown, raw, error) from error
     _check_inputs(shown, use_case)
-    # A misspelt features.sql would leave a snapshot's columns underived, and nobody would notice.
-    for query in sorted((file.parent / "sql").glob("*.sql")):
-        if query.stem not in _QUERIES:
-            raise SpecError(shown, f"sql/{query.name}", query.stem, f"one of {', '.join(_QUERIES)}", _QUERIES)
+    for stray in stray_queries(file.parent / "sql", use_case.has_events):
+        raise SpecError(shown, *stray)
     return use_case
 
 
@@ -350,6 +331,10 @@ def _check_inputs(file: str, use_case: UseCase) -> None:
                 raise SpecError(file, path, column, f"columns known at observation ('{column}' is {why})")
             if path == "model.inputs" and declared.drop:
                 raise SpecError(file, path, column, f"columns that are not dropped ('{declared.drop}')")
+    numbers = {column.name: column for column in use_case.feature_columns if column.type in ("int", "float")}
+    for path, given in (("label.last", use_case.label.last), ("label.seasonal", use_case.label.seasonal)):
+        if given is not None and given not in numbers:
+            raise SpecError(file, path, given, "a feature that is a number", numbers)
     allowed = (*use_case.features, *NO_FEATURES)
     for candidate in use_case.tune.candidates:
         if candidate not in use_case.model.candidates:
@@ -361,10 +346,14 @@ def _check_inputs(file: str, use_case: UseCase) -> None:
     for column in use_case.gate.slices:
         if column not in sliced:
             raise SpecError(file, "gate.slices", column, "a feature with levels, not a number", sliced)
+    for stray in stray_names(use_case):
+        raise SpecError(file, *stray)
 
 
 def _spec_error(file: str, raw: dict[str, Any], error: ValidationError) -> SpecError:
-    fault = error.errors()[0]
+    # A required field that is misspelt is missing, too: the misspelling says more.
+    faults = error.errors()
+    fault = next((one for one in faults if one["type"] == "extra_forbidden"), faults[0])
     path = ".".join(str(part) for part in fault["loc"]) or "(file)"
     kind = fault["type"]
     if kind == "extra_forbidden":

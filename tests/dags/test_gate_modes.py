@@ -29,6 +29,22 @@ def test_a_person_is_asked_between_the_gate_and_the_promotion(airflow_database: 
 
 
 @pytest.mark.parametrize(
+    ("kind", "given", "who", "words"),
+    [
+        ("asset_triggered", None, None, "300 rows have matured"),
+        ("scheduled", None, None, "Sunday"),
+        ("manual", "a new price list", "vera", "a new price list, by hand (vera)"),
+        ("manual", None, "vera", "by hand (vera)"),
+        ("manual", None, None, "by hand"),
+    ],
+)
+def test_why_a_training_runs(kind: str, given: str | None, who: str | None, words: str) -> None:
+    from leadmill.orchestration.train import why
+
+    assert why(kind, given, who, "300 rows have matured") == words
+
+
+@pytest.mark.parametrize(
     ("answer", "approved", "who", "words"),
     [
         (

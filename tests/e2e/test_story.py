@@ -122,7 +122,8 @@ def test_the_demo_ends_with_scored_leads_and_the_oracle_beside_the_champion(repo
 
 def test_the_loop_learns_refuses_and_goes_back(story: Story, tmp_path: Path) -> None:
     first = story.now()
-    assert [one["verdict"] for one in story.decisions()] == ["promoted"]
+    (by_hand,) = story.decisions()
+    assert (by_hand["verdict"], by_hand["data"]["reason"][:7]) == ("promoted", "by hand")
     assert story.trainings() == ["manual"]
 
     quiet = a_quiet_week(story)

@@ -148,7 +148,7 @@ def test_a_leak_stops_the_training_unless_the_spec_allows_it(
 ) -> None:
     use_case = load_use_case("leads")
     leaky = frame.assign(country=frame["lead_id"])
-    monkeypatch.setattr("leadmill.registry.begin.training_frame", lambda _: leaky)
+    monkeypatch.setattr("leadmill.registry.begin.training_frame", lambda *_: leaky)
     with pytest.raises(LeakFound, match=r"'country' \(codes the identity\).*ops\.leaks.*model\.allowed_leaks"):
         begin_training(use_case, "leaky", "a test")
     assert find_run(use_case, "leaky") is None

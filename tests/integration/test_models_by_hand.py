@@ -1,6 +1,7 @@
 """Rollback, choice, modes of the gate and a model from elsewhere, on real Postgres and MLflow."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pandas as pd
 import psycopg
 import pytest
 import skops.io
+from added_support import blocks
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -106,6 +108,32 @@ def test_a_promotion_says_by_itself_what_it_was_made_on(use_case: UseCase) -> No
     assert data["leak_scan"] == "clean"
     assert set(row["figures"]) >= {"calibrated", "not_worse_than_champion", "no_slice_much_worse", "fits_the_features"}
     assert "do_not_email=false" in row["figures"]["no_slice_much_worse"]["slices"]
+
+
+def test_every_decision_is_answered_by_the_ledger_alone(second_serves: UseCase) -> None:
+    """By the statements of docs/models.md: what, when, who or which run, why, on which data, with which figures."""
+    use_case, run_id = second_serves, ledger.known_model(second_serves.name, "2").mlflow_run_id
+    rollback(use_case, "vera", "too many calls")
+    with pytest.raises(PromotionRefused):
+        promote(use_case, run_id, "the task again")
+    choose(use_case, "2", "vera", "they were right")
+    told = next(block for block in blocks("models", "sql") if "Every decision" in block).replace("leads", use_case.name)
+    assert set(re.findall(r"(?:FROM|JOIN) ([a-z_.]+)", told)) == {"ops.promotions"}
+    decided, ruled = (query(statement) for statement in told.strip().removesuffix(";").split(";"))
+    told_of = ("verdict", "version", "champion_before", "actor", "why")
+    assert [[row[name] for name in told_of] for row in decided[:2]] == [
+        ["chosen", "2", "1", "vera", "they were right"],
+        ["refused", "2", "1", "the task again", decided[1]["why"]],
+    ]
+    assert {row["verdict"] for row in decided} >= {"promoted", "refused", "rolled_back", "chosen"}
+    for row in decided:
+        lacking = {name for name, value in row.items() if value is None}
+        assert lacking <= ({"champion_before"} if row["version"] == "1" else set()), row
+        asked = {one["rule"]: one for one in ruled if one["promotion_id"] == row["promotion_id"]}
+        assert all(isinstance(one["holds"], bool) and one["figures"] for one in asked.values())
+        assert {"enough_to_judge", "calibrated", "ranks_better_than_chance"} <= set(asked)
+        assert row["verdict"] != "promoted" or row["version"] == "1" or "not_worse_than_champion" in asked
+    assert {row["trained_because"] for row in decided if row["version"] in ("1", "2")} == {"a test"}
 
 
 def test_rollback_puts_the_previous_champion_back_and_says_who_and_why(second_serves: UseCase) -> None:

@@ -4,6 +4,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from scoring_support import execute
+from scoring_support import Trained, execute, score
 from serving_support import ROUTE, Api, served_training, serving, until
 from support import query
 
@@ -20,7 +21,12 @@ from leadmill.features.online import lookup
 from leadmill.features.online_row import constants, select_row
 from leadmill.features.store import feature_store
 from leadmill.monitoring.predictions import outcomes_sql
+from leadmill.registry import store
+from leadmill.registry.by_hand import choose
+from leadmill.registry.dataset import training_set
+from leadmill.registry.versions import register_version
 from leadmill.storage import api_keys
+from leadmill.training.fitting import fit_candidate
 
 CONTRACT = {
     "lead_id": "7927b2df-8bba-4d29-b9a2-b6e0beafe620",
@@ -85,6 +91,10 @@ def test_the_contracts_request_is_answered(api: Api) -> None:
 
 
 def test_the_api_scores_as_the_batch_does(api: Api, keys: list[str]) -> None:
+    assert_as_the_batch(api, keys)
+
+
+def assert_as_the_batch(api: Api, keys: list[str]) -> None:
     stored = {row["lead_id"]: row for row in query("SELECT * FROM scores.x_education")}
     found = api.post("/predict/batch", {"items": [{"lead_id": key} for key in keys]}).json()["results"]
     assert [one["lead_id"] for one in found] == keys
@@ -333,6 +343,35 @@ def test_a_column_that_comes_does_not_disturb(api: Api, keys: list[str]) -> None
     assert api.predict(keys[0])["status"] == "fresh"
     execute("ALTER TABLE online.leadmill_x_education_features DROP COLUMN another")
     assert api.predict(keys[0])["status"] == "fresh"
+
+
+@pytest.mark.parametrize("candidate", ["additive_scorecard", "random_forest", "hist_gradient_boosting"])
+def test_every_other_candidate_scores_as_its_batch_does_too(api: Api, keys: list[str], candidate: str) -> None:
+    """Each becomes champion by hand, scores everybody and is swapped in."""
+    assert api.trained is not None
+    use_case, first = api.trained.use_case, api.trained.promotion.version
+    version = registered(api.trained, candidate)
+    try:
+        choose(use_case, version, "a test")
+        score(use_case, f"score-{candidate}")
+        until(lambda: champion_served(api) == version)
+        assert_as_the_batch(api, keys)
+    finally:
+        choose(use_case, first, "a test")
+        until(lambda: champion_served(api) == first)
+
+
+def registered(trained: Trained, candidate: str) -> str:
+    """A version of that candidate, fitted on the first training's rows; its figures are nobody's concern here."""
+    run, rows = store.client().get_run(trained.run_id), training_set(trained.use_case, trained.run_id)
+    model = fit_candidate(candidate, rows.inputs, rows.train)
+    again = store.client().create_run(run.info.experiment_id, tags=run.data.tags).info.run_id
+    judged = (trained.evaluation.cross_validation[0], replace(trained.evaluation.holdout[0], candidate=candidate))
+    return register_version(trained.use_case, again, model, rows.inputs, rows.train, judged)
+
+
+def champion_served(api: Api) -> Any:
+    return api.client.get("/").json()["champions"]["x_education"]
 
 
 @pytest.mark.timeout(280)

@@ -27,6 +27,7 @@ from leadmill.registry.evaluate import evaluate
 from leadmill.registry.fit import fit
 from leadmill.registry.gate import gate
 from leadmill.registry.promote import promote
+from leadmill.registry.training_sets import rebuilt
 
 pytestmark = [
     pytest.mark.slow,
@@ -68,6 +69,13 @@ def test_the_frame_of_the_training_is_kept(trained: Trained, tmp_path: Path) -> 
     assert len(frame) == int(run_page(trained.run_id).tags["leadmill.rows"])
     assert {"lead_id", "as_of", "label", "weight", "total_visits", "total_visits_missing"} <= set(frame.columns)
     assert not {"tags", "lead_quality", "lead_profile"} & set(frame.columns)
+    # Everything that speaks of the model names the rows, which come out again.
+    named = run_page(trained.run_id).tags["leadmill.training_set"]
+    found, again = rebuilt(trained.use_case, named)
+    pd.testing.assert_frame_equal(again, frame)
+    shown = show_model(trained.use_case, trained.promotion.version)
+    assert shown.model.training_set == shown.decisions[0].data["training_set"] == named
+    assert trained.promotion.version in found.versions
 
 
 def test_the_promotion_is_in_the_ledger_and_the_alias_is_set(trained: Trained) -> None:
@@ -88,7 +96,7 @@ def test_the_promotion_is_in_the_ledger_and_the_alias_is_set(trained: Trained) -
 def test_every_task_again_leaves_the_same(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     use_case = trained.use_case
     before = query("SELECT * FROM ops.models"), query("SELECT * FROM ops.promotions"), run_page(trained.run_id)
-    monkeypatch.setattr("leadmill.registry.begin.training_frame", lambda _: pytest.fail("the frame was read anew"))
+    monkeypatch.setattr("leadmill.registry.begin.training_frame", lambda *_: pytest.fail("the frame was read anew"))
     assert begin_training(use_case, "train-1", "a test") == trained.run_id
     assert evaluate(use_case, trained.run_id) == trained.evaluation
     assert gate(use_case, trained.run_id, "tester") == trained.verdict
@@ -135,7 +143,7 @@ def test_the_champion_is_compared_on_leads_it_has_not_learned_from(
     use_case = only(trained.use_case, trained.promotion.candidate)
     frame = training_frame(use_case)
     mixed = frame.assign(as_of=frame["as_of"].sample(frac=1, random_state=5).to_numpy())
-    monkeypatch.setattr("leadmill.registry.begin.training_frame", lambda _: mixed)
+    monkeypatch.setattr("leadmill.registry.begin.training_frame", lambda *_: mixed)
     run_id = begin_training(use_case, "train-changed", "a test")
     fit(use_case, run_id)
     evaluate(use_case, run_id)
@@ -184,7 +192,7 @@ def test_a_worse_challenger_is_refused_and_changes_nothing(trained: Trained, mon
     use_case, serving = only(trained.use_case, "logistic_regression"), champion_version(trained.use_case)
     frame = training_frame(use_case)
     shuffled = frame.assign(label=frame["label"].sample(frac=1, random_state=3).to_numpy())
-    monkeypatch.setattr("leadmill.registry.begin.training_frame", lambda _: shuffled)
+    monkeypatch.setattr("leadmill.registry.begin.training_frame", lambda *_: shuffled)
     run_id = begin_training(use_case, "train-noise", "a test")
     fit(use_case, run_id)
     evaluate(use_case, run_id)

@@ -173,6 +173,22 @@ def test_a_second_tuning_waits_for_the_first(small: UseCase, caplog: pytest.LogC
     assert [one.trials for one in found] == [2]
 
 
+def test_what_last_month_left_unfinished_is_closed_when_a_new_month_begins(small: UseCase) -> None:
+    forget_studies()
+    studies.opened(small, "cut off", "a test", studies.Bounds(TRIALS, 1))
+    execute("UPDATE ops.studies SET month = '2024-12', study = '2024-12/x/y'")
+    before = query("SELECT * FROM ops.studies")
+    tuned(small, "new month", trials=1)
+    old, new = query("SELECT * FROM ops.studies ORDER BY month")
+    assert (old["study"], old["ended_by"], old["ended_at"]) == ("2024-12/x/y", "month", new["begun_at"])
+    assert before == [{**old, "ended_by": None, "ended_at": None}]
+    assert new["ended_by"] == "trials"
+    # The very run that was cut off goes on with its own.
+    again = studies.opened(small, "cut off", "a test", studies.Bounds(TRIALS, 1))
+    assert again.name == "2024-12/x/y"
+    assert [row["ended_by"] for row in query("SELECT ended_by FROM ops.studies ORDER BY month")] == [None, "trials"]
+
+
 def test_a_trial_whose_process_died_before_it_had_parameters_is_not_lost(small: UseCase, whole: Whole) -> None:
     forget_studies()
     study = studies.Open(tuned(small, "first", trials=2).study, "", "")

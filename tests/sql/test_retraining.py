@@ -217,6 +217,6 @@ def test_a_backfill_of_thirty_days_makes_nothing_due(postgres: dict[str, str], c
 
 
 def test_the_spec_says_how_many(tmp_path: Path) -> None:
-    assert (leads().retrain.new_outcomes, leads().retrain.drift_rows) == (200, 300)
+    assert (leads().retrain.new_outcomes, leads().retrain.drift_rows) == (1000, 300)
     made = changed_leads(tmp_path, lambda raw: raw.update(retrain={"drift_rows": 500}))
     assert made.retrain == Retrain(new_outcomes=200, drift_rows=500)

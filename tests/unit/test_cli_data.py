@@ -31,6 +31,10 @@ def no_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["load", "x_education"], "Missing argument"),
         (["features"], "get"),
         (["model", "liste"], "No such command"),
+        (["score", "x_education"], "give either keys, or --file with --out"),
+        (["score", "x_education", "key", "--file", "a.csv", "--out", "b.csv"], "give either keys, or --file with"),
+        (["score", "x_education", "--file", "a.csv"], "give either keys, or --file with --out"),
+        (["score", "x_education", "--file", "a.csv", "--out", "b.txt"], "'b.txt' ends in neither of .csv, .parquet"),
     ],
 )
 def test_wrong_usage_ends_with_2(arguments: list[str], message: str) -> None:
@@ -45,6 +49,7 @@ def test_wrong_usage_ends_with_2(arguments: list[str], message: str) -> None:
         ["load", "x_education", "a.csv"],
         ["features", "get", "x_education", "key"],
         ["score", "x_education", "key"],
+        ["score", "x_education", "--file", "a.csv", "--out", "b.csv"],
         ["model", "list", "x_education"],
         ["model", "show", "x_education"],
         ["run", "extract", "x_education"],

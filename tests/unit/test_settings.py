@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from leadmill import settings
-from leadmill.errors import MissingSetting, UnreadableSetting
+from leadmill.errors import MissingSetting, UnreadableSetting, WrongSetting
 
 NAME = "LEADMILL_DATABASE_URL"
 
@@ -70,3 +70,14 @@ def test_what_is_exported_is_in_the_environment_for_libraries(file: Path) -> Non
     file.write_text("secret\n")
     settings.export(NAME)
     assert os.environ[NAME] == "secret"
+
+
+@pytest.mark.parametrize("given", ["0", "3651", "-1", "1.5", "ten", "9" * 5000, "\u0665"])
+def test_predictions_are_kept_for_a_bounded_number_of_days(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("LEADMILL_PREDICTION_DAYS", given)
+    with pytest.raises(WrongSetting, match=r"LEADMILL_PREDICTION_DAYS is .*; allowed: a whole"):
+        _ = settings.current().prediction_days
+    monkeypatch.setenv("LEADMILL_PREDICTION_DAYS", "3650")
+    assert settings.current().prediction_days == 3650
+    monkeypatch.delenv("LEADMILL_PREDICTION_DAYS")
+    assert settings.current().prediction_days == 90

@@ -52,7 +52,9 @@ def spec() -> Spec:
 
 def write(folder: Path, spec: Spec | str) -> Path:
     file = folder / "small" / "use_case.yaml"
-    file.parent.mkdir(exist_ok=True)
+    (file.parent / "sql").mkdir(parents=True, exist_ok=True)
+    (file.parent / "sql" / "extract.sql").write_text("SELECT * FROM crm.leads WHERE noted > :since AND noted <= :until")
+    (file.parent / "sql" / "labels.sql").write_text("SELECT * FROM accepted")
     file.write_text(spec if isinstance(spec, str) else yaml.safe_dump(spec, sort_keys=False))
     return file
 
@@ -94,7 +96,7 @@ def test_a_valid_spec_is_read(spec: Spec, tmp_path: Path) -> None:
     [
         (put("titel", "x"), "titel", "titel", ["one of name, title", "Did you mean 'title'?"]),
         (put("source.watermerk", "x"), "source.watermerk", "watermerk", ["Did you mean 'watermark'?"]),
-        (put("source.file.keyy", "x"), "source.file.keyy", "keyy", ["one of key, created", "Did you mean 'key'?"]),
+        (put("source.file.keyy", "x"), "source.file.keyy", "keyy", ["one of key, key_hash, ", "Did you mean 'key'?"]),
         (put("features.visits.imputee", "x"), "features.visits.imputee", "imputee", ["Did you mean 'impute'?"]),
         (put("features.visits.name", "other"), "features.visits.name", "name", ["title, type"]),
         (put("features.visits.type", "integer"), "features.visits.type", "integer", ["'int'", "Did you mean 'int'?"]),
@@ -104,7 +106,7 @@ def test_a_valid_spec_is_read(spec: Spec, tmp_path: Path) -> None:
         (put("entity.key", "Lead ID"), "entity.key", "Lead ID", ["lower-case letters, digits and underscores"]),
         (put("source.timezone", "Europe/Berln"), "source.timezone", "Europe/Berln", ["IANA", "'Europe/Berlin'"]),
         (put("source.safety_lag", "5 minutes"), "source.safety_lag", "5 minutes", ["30s, 1m, 12h or 7d"]),
-        (put("source.relations", ["leads; drop"]), "source.relations.0", "leads; drop", ["pattern"]),
+        (put("source.relations", ["leads; drop"]), "source.relations.0", "leads; drop", ["such as shop.orders"]),
         (put("label.horizon", "soon"), "label.horizon", "soon", ["30s, 1m, 12h or 7d"]),
         (put("model.candidates", ["xgboost"]), "model.candidates.0", "xgboost", ["'logistic_regression'"]),
         (put("model.candidates", []), "model.candidates", [], ["at least 1"]),
@@ -239,7 +241,7 @@ def test_a_misspelt_query_is_found(spec: Spec, tmp_path: Path) -> None:
 def test_an_unknown_use_case_gets_the_nearest_name() -> None:
     with pytest.raises(UnknownUseCase, match="Did you mean 'x_education'"):
         load_use_case("x_educaton")
-    with pytest.raises(UnknownUseCase, match="Known: leads, x_education"):
+    with pytest.raises(UnknownUseCase, match=r"Known: .*leads, .*x_education"):
         load_use_case("zzz")
 
 

@@ -37,6 +37,16 @@ class Comparison:
     oracle_ahead: Estimate
     off_by_decile: tuple[Estimate, ...]
 
+    @property
+    def sentence(self) -> str:
+        """In one line."""
+        ahead, worst = self.oracle_ahead, max((one.value for one in self.off_by_decile), key=abs)
+        return (
+            f"ROC AUC {self.oracle.value:.3f} on the {self.rows:,} newest rows, the champion "
+            f"{self.champion.value:.3f}: {ahead.value:.3f} behind ({ahead.low:.3f} to {ahead.high:.3f}); by tenth of "
+            f"the scores at most {worst:+.3f} off the true probability"
+        )
+
 
 def compare(use_case: UseCase) -> Comparison:
     """Ask the oracle about the holdout rows of the champion. Needs a champion, and the CRM it learned from."""

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from leadmill import settings
+from leadmill.demo import loans, payments
 from leadmill.demo.generator import generate, write_csv
 from leadmill.demo.loader import load_file
 from leadmill.demo.warehouse import LoadSummary
@@ -17,19 +18,23 @@ from leadmill.spec import UseCase
 if TYPE_CHECKING:
     import pandas as pd
 
-GENERATORS: dict[str, Callable[[int], "pd.DataFrame"]] = {"x_education": generate}
-DEFAULT_ROWS = 9240
+# How a made-up file is made, and of how many rows where nobody says.
+GENERATORS: dict[str, tuple[Callable[[int], "pd.DataFrame"], int]] = {
+    "x_education": (generate, 9240),
+    "loans": (loans.generate, loans.ROWS),
+    "fraud": (payments.generate, payments.ROWS),
+}
 
 
 def demo_file(use_case: UseCase, rows: int | None) -> Path:
     """A made-up file in the state folder, the same for the same count. Raises LeadmillError."""
-    make = GENERATORS.get(use_case.name)
-    if make is None:
+    if use_case.name not in GENERATORS:
         raise LeadmillError(
             f"There is no made-up data for use case '{use_case.name}'. Give a file: "
             f"./leadmill demo {use_case.name} --data FILE.csv"
         )
-    count = rows or DEFAULT_ROWS
+    make, usual = GENERATORS[use_case.name]
+    count = rows or usual
     folder = settings.current().state / "demo"
     folder.mkdir(parents=True, exist_ok=True)
     return write_csv(make(count), folder / f"{use_case.name}_{count}.csv")

@@ -1,6 +1,7 @@
 """A user's own file into the demo warehouse, as append-only versions."""
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,12 +10,15 @@ from sqlalchemy import Connection, text
 
 from leadmill.columns import slug
 from leadmill.demo import source_table, warehouse
-from leadmill.demo.csv_file import CsvFile, Header, Progress, check_same_columns, fingerprint
-from leadmill.demo.recorded import CreatedBy
 from leadmill.demo.warehouse import LoadSummary
 from leadmill.errors import LeadmillError, nearest
-from leadmill.spec import File, UseCase
+from leadmill.layout import File
+from leadmill.spec import UseCase
+from leadmill.storage.csv_file import CsvFile, Header, Progress, check_same_columns, fingerprint
+from leadmill.storage.file_keys import key_maker
+from leadmill.storage.recorded import CreatedBy, created_by
 
+Keyed = Callable[[tuple[str | None, ...]], tuple[str | None, ...]]
 FIRST_PRESENT = timedelta(hours=1)
 """How far after the newest first row the demo clock starts, beyond the safety lag."""
 NEXT_PRESENT = timedelta(days=1)
@@ -46,34 +50,42 @@ def load_file(use_case: UseCase, path: Path, progress: Progress = lambda _: None
         with CsvFile(path, progress) as file:
             header = file.header()
             _require(file, header, layout)
+            header, keyed = _keyed(header, layout)
             known = source_table.columns(connection, use_case.source.relations[0])
             if known:
                 check_same_columns(file, header, known)
             else:
                 source_table.create(connection, use_case, header)
                 source_table.check_extract(connection, use_case, file, header)
-            newest = _copy(connection, file, header, None if known else _created_by(use_case))
+            newest = _copy(connection, file, header, keyed, None if known else created_by(use_case))
         return _record(connection, use_case, path, digest, header, newest, first=not known)
 
 
+def _keyed(header: Header, layout: File) -> tuple[Header, Keyed]:
+    """The columns with the key that is made of them, where the file has none, and what makes a row of the file so."""
+    if layout.key_hash is None:
+        return header, lambda values: values
+    made = key_maker(layout.key_hash, header.columns)
+    return (
+        Header((*header.titles, layout.key), (*header.columns, slug(layout.key))),
+        lambda values: (*values, made(values)),
+    )
+
+
 def _require(file: CsvFile, header: Header, layout: File) -> None:
-    for title in (layout.key, *([layout.created.column] if layout.created else [])):
+    if layout.key_hash and slug(layout.key) in header.columns:
+        raise file.rejected(f"column '{layout.key}' is made of the others at each load, so no file may hold it", 1)
+    asked = [] if layout.key_hash else [layout.key]
+    for title in (*asked, *([layout.created.column] if layout.created else [])):
         if slug(title) not in header.columns:
             near = nearest(title, header.titles)
             hint = f"; the file has '{near}' instead" if near else ""
             raise file.rejected(f"column '{title}' is missing{hint}", 1)
 
 
-def _created_by(use_case: UseCase) -> CreatedBy | None:
-    """The rule of the created time, with the bounds that the spec declares for its column."""
-    rule = use_case.source.file.created if use_case.source.file else None
-    if rule is None:
-        return None
-    column = use_case.features.get(slug(rule.column))
-    return CreatedBy(rule, column.min if column else None, column.max if column else None)
-
-
-def _copy(connection: Connection, file: CsvFile, header: Header, rule: CreatedBy | None) -> datetime | None:
+def _copy(
+    connection: Connection, file: CsvFile, header: Header, keyed: Keyed, rule: CreatedBy | None
+) -> datetime | None:
     """Copy the rows into the temporary table ``incoming``; the newest created time among them."""
     source_table.create_incoming(connection, header)
     position = header.columns.index(slug(rule.created.column)) if rule else 0
@@ -86,7 +98,7 @@ def _copy(connection: Connection, file: CsvFile, header: Header, rule: CreatedBy
             created = rule.time(row.values[position]) if rule else None
             if created and (newest is None or created > newest):
                 newest = created
-            copy.write_row((row.line, created, *row.values))
+            copy.write_row((row.line, created, *keyed(row.values)))
             rows += 1
     if not rows:
         raise file.rejected("has a header but no rows")

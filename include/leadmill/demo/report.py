@@ -1,31 +1,41 @@
 """The end of the demo as figures: best entities, models, accounting, time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import RowMapping, text
 
 from leadmill import names
 from leadmill.columns import Column
-from leadmill.demo import simulated
 from leadmill.demo.comparison import Comparison, compare
 from leadmill.demo.follow import Timing
+from leadmill.demo.tpv.comparison import OutlookComparison, compare as compare_outlooks
 from leadmill.registry import documents, ledger, store
 from leadmill.registry.champion import champion_version
+from leadmill.registry.dataset import lowered_minima
+from leadmill.registry.findings import told
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine
 from leadmill.training.results import CrossValidation, Holdout
 
 BEST = 10
+_CLASSED = ("predicted_class", "probabilities", "predicted_value", "predicted_low", "predicted_high")
 MAIN_FEATURES = 5
+# With whom the champions of simulated sources are compared.
+_COMPARISONS: dict[str, Callable[[UseCase], Comparison | OutlookComparison]] = {
+    "leads": compare,
+    "tpv": compare_outlooks,
+}
 
 
 @dataclass(frozen=True)
 class ScoredEntity:
     """One of the best: ``features`` maps a feature's title to its value for people, ``reason`` says what counted most.
 
-    ``reason`` is empty where the model says nothing of its reasons.
+    ``reason`` is empty where the model says nothing of its reasons. Of a multiclass use case ``predicted`` is the class
+    with its probability and the value with its interval, in words.
     """
 
     key: str
@@ -34,6 +44,7 @@ class ScoredEntity:
     band: str
     features: dict[str, str]
     reason: str
+    predicted: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,7 @@ class Models:
     cross_validation: tuple[CrossValidation, ...]
     holdout: tuple[Holdout, ...]
     alarms: tuple[str, ...]
+    findings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,7 +88,7 @@ class Report:
     accounting: Accounting
     timings: tuple[Timing, ...]
     seconds: float
-    comparison: Comparison | None = None
+    comparison: Comparison | OutlookComparison | None = None
 
 
 def report(use_case: UseCase, timings: list[Timing], seconds: float) -> Report:
@@ -93,7 +105,7 @@ def report(use_case: UseCase, timings: list[Timing], seconds: float) -> Report:
         accounting=accounting(use_case),
         timings=tuple(timings),
         seconds=seconds,
-        comparison=compare(use_case) if use_case.name in simulated.USE_CASES else None,
+        comparison=_COMPARISONS[use_case.name](use_case) if use_case.name in _COMPARISONS else None,
     )
 
 
@@ -110,11 +122,12 @@ def best_entities(use_case: UseCase, shown: list[Column]) -> tuple[ScoredEntity,
     listed = ", ".join(
         f"latest.{column.name}" + (f", latest.{column.flag}" if column.has_flag else "") for column in shown
     )
+    classed = "".join(f", scored.{name}" for name in _CLASSED) if use_case.classes else ""
     with engine().connect() as connection:
         rows = connection.execute(
             text(
                 f"SELECT scored.{key}, scored.{use_case.score_column}, scored.probability, scored.band, "
-                f"coalesce(scored.reasons -> 0 ->> 'sentence', '') AS reason, {listed} "
+                f"coalesce(scored.reasons -> 0 ->> 'sentence', '') AS reason, {listed}{classed} "
                 f"FROM {names.scores_table(use_case)} AS scored "
                 f"INNER JOIN {names.latest_view(use_case)} AS latest USING ({key}) "
                 "WHERE scored.status <> 'closed' "
@@ -133,9 +146,17 @@ def best_entities(use_case: UseCase, shown: list[Column]) -> tuple[ScoredEntity,
                     for column in shown
                 },
                 reason=row["reason"],
+                predicted=_predicted(use_case, row) if use_case.classes else None,
             )
             for row in rows
         )
+
+
+def _predicted(use_case: UseCase, row: RowMapping) -> tuple[str, str]:
+    unit = f" {use_case.label.unit}" if use_case.label.unit else ""
+    share = row["probabilities"][row["predicted_class"]]
+    value, low, high = (f"{row[f'predicted_{name}']:,.0f}" for name in ("value", "low", "high"))
+    return f"{row['predicted_class']} ({share:.0%})", f"{value}{unit} ({low} to {high})"
 
 
 def shown_value(column: Column, value: Any, filled: bool) -> str:
@@ -189,5 +210,6 @@ def _models(use_case: UseCase, row: ledger.ModelRow) -> Models:
         metric=use_case.model.metric,
         cross_validation=tuple(documents.cross_validations(row.mlflow_run_id)),
         holdout=tuple(documents.holdouts(row.mlflow_run_id)),
-        alarms=() if alarm in (None, "none") else (str(alarm),),
+        alarms=(*(() if alarm in (None, "none") else (str(alarm),)), *lowered_minima(use_case)),
+        findings=told(row),
     )

@@ -26,9 +26,9 @@ POLL_SECONDS = 0.5
 def run_demo(use_case: UseCase, data: Path | None, rows: int | None, days: int | None, console: Console) -> Report:
     """Start the services, fill the warehouse, bring etl, training and scores up to date; the figures of the end.
 
-    ``data`` is the user's file; without it ``rows`` made-up leads (of a simulated CRM: over ``days``), or nothing when
-    the warehouse holds a load already. What is done already is not done again. The services stay up, whatever happens.
-    Raises TaskFailed with the error of the first task that failed.
+    ``data`` is the user's file; without it ``rows`` made-up entities (of a simulated source: over ``days``), or nothing
+    when the warehouse holds a load already. What is done already is not done again. The services stay up, whatever
+    happens. Raises TaskFailed with the error of the first task that failed.
     """
     started = time.monotonic()
     timings: list[Timing] = []
@@ -58,11 +58,11 @@ def run_demo(use_case: UseCase, data: Path | None, rows: int | None, days: int |
 
 
 def _load(use_case: UseCase, data: Path | None, rows: int | None, days: int | None, console: Console) -> None:
-    if use_case.name in simulated.USE_CASES and data is None:
-        simulated.load_with_progress(rows, days, console)
+    if use_case.name in simulated.SIMULATORS and data is None:
+        simulated.load_with_progress(use_case.name, rows, days, console)
         return
     if days is not None:
-        raise LeadmillError(f"'{use_case.name}' reads a file, not a simulated CRM: --days says nothing about it.")
+        raise LeadmillError(f"'{use_case.name}' reads a file, nothing simulated: --days says nothing about it.")
     if data is None and rows is None:
         with warehouse.warehouse_engine().begin() as connection:
             warehouse.prepare(connection)

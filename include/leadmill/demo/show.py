@@ -11,7 +11,6 @@ from rich.table import Table
 
 from leadmill import names
 from leadmill.demo import simulated
-from leadmill.demo.comparison import Comparison
 from leadmill.demo.report import Accounting, Models, Report, ScoredEntity
 from leadmill.spec import UseCase
 from leadmill.training.results import Folds
@@ -27,6 +26,8 @@ PLAIN: dict[str, Any] = {
     "title_style": "bold",
 }
 CROSS_VALIDATED = {"roc_auc": "ROC AUC", "pr_auc": "PR AUC", "log_loss": "log loss", "brier": "Brier"}
+# Of models of more than two classes; the first is also shown on the newest rows.
+OF_CLASSES = {"macro_f1": "macro F1", "weighted_kappa": "kappa", "log_loss": "log loss", "brier": "Brier, last"}
 
 
 def show(console: Console, use_case: UseCase, found: Report, variables: Mapping[str, str], psql: Path) -> None:
@@ -37,7 +38,12 @@ def show(console: Console, use_case: UseCase, found: Report, variables: Mapping[
     console.print(models_table(found.models))
     console.print()
     if found.comparison:
-        console.print(oracle_line(found.comparison), soft_wrap=True)
+        # How near the champion comes to what could be known at all.
+        console.print(f"[bold]Oracle:[/bold] {found.comparison.sentence}", soft_wrap=True)
+        console.print()
+    for finding in found.models.findings:
+        console.print(finding, markup=False, highlight=False, soft_wrap=True)
+    if found.models.findings:
         console.print()
     for alarm in found.models.alarms:
         console.print(f"[yellow]{escape(alarm)}[/yellow]")
@@ -61,12 +67,16 @@ def best_table(use_case: UseCase, best: tuple[ScoredEntity, ...], width: int) ->
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("band", no_wrap=True)
     titles = list(best[0].features) if best else []
+    if use_case.classes:
+        table.add_column("class", overflow="fold")
+        table.add_column(escape(use_case.label.title or "value"), justify="right", overflow="fold")
     if width < WIDE:
         table.add_column(f"{use_case.entity.key}, top reason: {', '.join(titles)}", overflow="fold")
         for one in best:
             values = escape(" | ".join(one.features.values()))
             reason = f"\n{escape(one.reason)}" if one.reason else ""
-            table.add_row(str(one.score), one.band, f"{escape(one.key)}{reason}\n[dim]{values}[/dim]")
+            lines = f"{escape(one.key)}{reason}\n[dim]{values}[/dim]"
+            table.add_row(str(one.score), one.band, *_classed(one), lines)
         return table
     table.add_column(use_case.entity.key, no_wrap=True)
     table.add_column("top reason", overflow="fold")
@@ -74,39 +84,34 @@ def best_table(use_case: UseCase, best: tuple[ScoredEntity, ...], width: int) ->
         table.add_column(title, overflow="fold")
     for one in best:
         shown = (escape(value) for value in (one.key, one.reason, *one.features.values()))
-        table.add_row(str(one.score), one.band, *shown)
+        table.add_row(str(one.score), one.band, *_classed(one), *shown)
     return table
+
+
+def _classed(one: ScoredEntity) -> list[str]:
+    return [escape(text) for text in one.predicted or ()]
 
 
 def models_table(models: Models) -> Table:
     """Champion and rivals: cross-validated figures with their spread, and the newest rows with their interval."""
     title = f"Champion: version {models.version}, {models.candidate} ({models.training_rows:,} training rows)"
-    chosen = CROSS_VALIDATED.get(models.metric, models.metric)
-    caption = f"Means of 5 folds; chosen by {chosen}. Last column: ROC AUC on the newest rows with its 95 % interval."
+    shown = OF_CLASSES if any("macro_f1" in one.metrics for one in models.cross_validation) else CROSS_VALIDATED
+    first, chosen = next(iter(shown)), shown.get(models.metric, models.metric)
+    caption = f"Means of 5 folds; chosen by {chosen}. Last column: {shown[first]} on the newest rows, 95 % interval."
     table = Table(title=title, caption=caption, caption_justify="left", **PLAIN)
     table.add_column("model", no_wrap=True)
-    for heading in CROSS_VALIDATED.values():
+    for heading in shown.values():
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("newest", justify="right", overflow="fold")
     held = {one.candidate: one.metrics for one in models.holdout}
     for one in models.cross_validation:
-        newest = held.get(one.candidate, {}).get("roc_auc")
+        newest = held.get(one.candidate, {}).get(first)
         interval = f"{newest.value:.3f} ({newest.low:.2f}-{newest.high:.2f})" if newest else ""
         style = "bold" if one.candidate == models.candidate else None
-        table.add_row(one.candidate, *_figures(one.metrics), interval, style=style)
+        table.add_row(one.candidate, *_figures(one.metrics, shown), interval, style=style)
         for variant, metrics in one.variants.items():
-            table.add_row(f"  {variant}", *_figures(metrics), "", style="dim")
+            table.add_row(f"  {variant}", *_figures(metrics, shown), "", style="dim")
     return table
-
-
-def oracle_line(found: Comparison) -> str:
-    """How near the champion comes to what could be known at all."""
-    ahead, worst = found.oracle_ahead, max((one.value for one in found.off_by_decile), key=abs)
-    return (
-        f"[bold]Oracle:[/bold] ROC AUC {found.oracle.value:.3f} on the {found.rows:,} newest rows, the champion "
-        f"{found.champion.value:.3f}: {ahead.value:.3f} behind ({ahead.low:.3f} to {ahead.high:.3f}); by tenth of the "
-        f"scores at most {worst:+.3f} off the true probability"
-    )
 
 
 def accounting_line(found: Accounting) -> str:
@@ -128,17 +133,20 @@ def timings_table(found: Report) -> Table:
     return table
 
 
-def _figures(metrics: Mapping[str, Folds]) -> list[str]:
-    found = {name: metrics.get(name) for name in CROSS_VALIDATED}
-    spread = {name: f" ±{one.std:.3f}" if name == "roc_auc" else "" for name, one in found.items() if one}
-    return [f"{one.mean:.3f}{spread[name]}" if one else "" for name, one in found.items()]
+def _figures(metrics: Mapping[str, Folds], shown: Mapping[str, str]) -> list[str]:
+    """The means, the first with its spread."""
+    found = [metrics.get(name) for name in shown]
+    spread = [f" ±{one.std:.3f}" if one and at == 0 else "" for at, one in enumerate(found)]
+    return [f"{one.mean:.3f}{more}" if one else "" for one, more in zip(found, spread, strict=True)]
 
 
 def _where_to_look(
     console: Console, use_case: UseCase, found: Report, variables: Mapping[str, str], psql: Path
 ) -> None:
     key, score = use_case.entity.key, use_case.score_column
-    query = f"SELECT {key}, {score}, band FROM {names.scores_table(use_case)} ORDER BY probability DESC LIMIT 10"
+    classed = ", predicted_class, predicted_value" if use_case.classes else ""
+    scores = names.scores_table(use_case)
+    query = f"SELECT {key}, {score}, band{classed} FROM {scores} ORDER BY probability DESC LIMIT 10"
     example = found.best[0].key if found.best else key.upper()
     airflow = variables["AIRFLOW_URL"]
     lines = {
@@ -157,6 +165,6 @@ def _where_to_look(
 
 
 def _more_data(use_case: UseCase) -> str:
-    if use_case.name in simulated.USE_CASES:
-        return "./leadmill simulate --days 7"
+    if use_case.name in simulated.SIMULATORS:
+        return f"./leadmill simulate {use_case.name} --days 7"
     return f"./leadmill load {use_case.name} FILE.csv"

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 
 from leadmill.columns import slug
-from leadmill.demo.csv_file import RESERVED, CsvFile, Header
-from leadmill.demo.recorded import EARLIEST, LATEST
 from leadmill.demo.warehouse import grant
 from leadmill.errors import nearest
 from leadmill.spec import UseCase
+from leadmill.storage.csv_file import RESERVED, CsvFile, Header
+from leadmill.storage.recorded import EARLIEST, LATEST
 
 
 def columns(connection: Connection, relation: str) -> dict[str, str]:

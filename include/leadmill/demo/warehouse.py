@@ -3,11 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import TYPE_CHECKING
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import make_url
 
 from leadmill import settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SOURCE_ROLE = "leadmill_source"
 
@@ -88,6 +93,20 @@ def grant(connection: Connection, schema: str, tables: tuple[str, ...]) -> None:
     connection.exec_driver_sql(f'GRANT USAGE ON SCHEMA "{schema}" TO {SOURCE_ROLE}')
     for table in tables:
         connection.exec_driver_sql(f'GRANT SELECT ON "{schema}"."{table}" TO {SOURCE_ROLE}')
+
+
+def copy_rows(connection: Connection, table: str, rows: "pa.Table") -> None:
+    """Append ``rows``; times in them that have no zone are the session's."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, psycopg.Connection)
+    sink = pa.BufferOutputStream()
+    csv.write_csv(rows, sink, csv.WriteOptions(include_header=False))
+    columns = ", ".join(rows.column_names)
+    with raw.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)".encode()) as copy:
+        copy.write(sink.getvalue())
 
 
 def clock(connection: Connection) -> datetime | None:

@@ -30,7 +30,7 @@ class Window:
 
     @property
     def address(self) -> str:
-        """What tasks pass on instead of data, such as ``x_education/3``."""
+        """What tasks pass on instead of data, such as ``orders/3``."""
         return f"{self.use_case}/{self.window_id}"
 
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from leadmill.names import THROUGH_WINDOW
+
 if TYPE_CHECKING:
     from feast.infra.offline_stores.offline_utils import FeatureViewQueryContext
 
@@ -24,7 +26,8 @@ def point_in_time_sql(
 
     Of a view's rows with the keys counts the newest with an event time up to the row's ``time`` and within the view's
     ttl, if it has one; among equal event times the newest created (no created time is the oldest). ``by_created``: only
-    rows that had been created by then. Rows for which there is none have nulls.
+    rows that had been created by then. Where the entities say ``through_window``, only rows of windows up to that
+    number. Rows for which there is none have nulls.
     """
     # Its SQL is evaluated once, whatever it costs.
     parts = [
@@ -32,18 +35,23 @@ def point_in_time_sql(
             _ENTITIES, _ROW, sql.SQL(entity_sql)
         )
     ]
-    before, wanted = _ENTITIES, [*columns]
+    before, wanted, by_window = _ENTITIES, [*columns], THROUGH_WINDOW in columns
     for number, view in enumerate(views):
         joined = sql.Identifier(f"leadmill_joined_{number}")
         names = [_name(view, feature, full_names) for feature in view.features]
-        parts.append(sql.SQL("{} AS ({})").format(joined, _joined(before, view, names, time, by_created)))
+        parts.append(sql.SQL("{} AS ({})").format(joined, _joined(before, view, names, time, by_created, by_window)))
         before, wanted = joined, [*wanted, *names]
     found = sql.SQL(", ").join(sql.Identifier(name) for name in wanted)
     return sql.SQL("WITH {} SELECT {} FROM {}").format(sql.SQL(", ").join(parts), found, before).as_string(None)
 
 
 def _joined(
-    before: sql.Identifier, view: "FeatureViewQueryContext", names: Sequence[str], time: str, by_created: bool
+    before: sql.Identifier,
+    view: "FeatureViewQueryContext",
+    names: Sequence[str],
+    time: str,
+    by_created: bool,
+    by_window: bool,
 ) -> sql.Composed:
     """The rows of ``before`` and the view's features. A sort of what joins, which any plan of a join may bring."""
     moment, event = sql.Identifier("r", time), sql.Identifier("f", view.timestamp_field)
@@ -59,6 +67,9 @@ def _joined(
         order.append(sql.SQL("{} DESC NULLS LAST").format(created))
         if by_created:
             conditions.append(sql.SQL("{} <= {}").format(created, moment))
+    if by_window:
+        given = sql.Identifier("f", "window_id"), sql.Identifier("r", THROUGH_WINDOW)
+        conditions.append(sql.SQL("{} <= {}").format(*given))
     features = [
         sql.SQL(", {} AS {}").format(sql.Identifier("f", feature), sql.Identifier(name))
         for feature, name in zip(view.features, names, strict=True)

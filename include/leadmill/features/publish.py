@@ -6,14 +6,14 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from leadmill import names
-from leadmill.errors import LeadmillError, WindowBlocked
+from leadmill.errors import LabelsFailed, LeadmillError, WindowBlocked
 from leadmill.extract.windows import Window, find_window, prepared_rows
 from leadmill.faults import kill_point
 from leadmill.features.append import Appended, append_rows
-from leadmill.prepare.outcomes import outcomes_sql
+from leadmill.prepare.outcomes import faults_said, outcomes_sql
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine, use_case_lock
-from leadmill.storage.ddl import label_keys
+from leadmill.storage.ddl import label_columns, label_keys
 from leadmill.storage.figures import summarise
 
 # A window of 200,000 rows is sorted and hashed in memory; a larger one spills to disk.
@@ -41,7 +41,7 @@ class Published:
 def publish_features(use_case: UseCase, address: str) -> Published:
     """Append the window's features and labels and close it. A published window stays as it is.
 
-    Raises WindowBlocked, and LeadmillError where the window is not wholly prepared.
+    Raises WindowBlocked, LabelsFailed, and LeadmillError where the window is not wholly prepared.
     """
     with use_case_lock(use_case.name):
         window = find_window(use_case, address)
@@ -103,22 +103,44 @@ def _staged(connection: Connection, use_case: UseCase, window: Window) -> _Stage
 
 
 def _labels(connection: Connection, use_case: UseCase, window_id: int) -> None:
-    """Outcomes of the accepted rows of the window; of two at one time the one that closes, and is positive, counts."""
-    key, keys = use_case.entity.key, label_keys(use_case)
-    unique, same = ", ".join(keys), " AND ".join(f"held.{name} = found.{name}" for name in keys)
-    connection.execute(
+    """Outcomes of the accepted rows of the window; of two at one time the one that closes, and is positive, counts.
+
+    One that an earlier window gave otherwise is kept aside: training sets of then are rebuilt with it. Raises
+    LabelsFailed.
+    """
+    keys, given = label_keys(use_case), [column.name for column in label_columns(use_case)]
+    brought = [name for name in given if name != "window_id"]
+    unique, listed = ", ".join(keys), ", ".join(given)
+    free = [name for name in brought if name not in keys]
+    same = " AND ".join(f"held.{name} = found.{name}" for name in keys)
+    held, found = (", ".join(f"{row}.{name}" for name in free) for row in ("held", "found"))
+    merge = (
+        f"WITH written AS (MERGE INTO {names.labels_table(use_case)} AS held USING ("
+        f"SELECT DISTINCT ON ({unique}) {', '.join(brought)}, CAST(:window AS bigint) AS window_id "
+        f"FROM ({outcomes_sql(use_case)}) AS found "
+        f"ORDER BY {unique}, occurred_at, closed DESC, label DESC NULLS LAST) AS found ON {same} "
+        f"WHEN MATCHED AND ({held}) IS DISTINCT FROM ({found}) THEN UPDATE SET "
+        f"{', '.join(f'{name} = found.{name}' for name in (*free, 'window_id'))} "
+        f"WHEN NOT MATCHED THEN INSERT ({listed}) VALUES ({', '.join(f'found.{name}' for name in given)}) "
+        f"RETURNING merge_action() AS act, {', '.join(f'old.{name}' for name in given)}) "
+        f"INSERT INTO {names.replaced_labels_table(use_case)} ({listed}, replaced_by) "
+        f"SELECT {listed}, :window FROM written WHERE act = 'UPDATE'"
+    )
+    with faults_said(use_case):
+        connection.execute(text(merge), {"window": window_id})
+    if use_case.label.aggregate is None:
+        _check_classes(connection, use_case, window_id)
+
+
+def _check_classes(connection: Connection, use_case: UseCase, window_id: int) -> None:
+    stray = connection.execute(
         text(
-            f"MERGE INTO {names.labels_table(use_case)} AS held USING ("
-            f"SELECT DISTINCT ON ({unique}) {key}, label, closed, occurred_at, known_at "
-            f"FROM ({outcomes_sql(use_case)}) AS found "
-            f"ORDER BY {unique}, occurred_at, closed DESC, label DESC NULLS LAST) AS found ON {same} "
-            "WHEN MATCHED THEN UPDATE SET label = found.label, closed = found.closed, "
-            "occurred_at = found.occurred_at, window_id = :window "
-            f"WHEN NOT MATCHED THEN INSERT ({key}, label, closed, occurred_at, known_at, window_id) "
-            f"VALUES (found.{key}, found.label, found.closed, found.occurred_at, found.known_at, :window)"
+            f"SELECT min(label) FROM {names.labels_table(use_case)} WHERE window_id = :window AND label NOT IN (0, 1)"
         ),
         {"window": window_id},
-    )
+    ).scalar_one()
+    if stray is not None:
+        raise LabelsFailed(use_case.name, f"it gives the label {stray}; allowed: 1, 0 or null")
 
 
 def _close(connection: Connection, use_case: UseCase, window: Window, touched: int, appended: Appended) -> None:

@@ -25,9 +25,10 @@ def examine() -> list[Finding]:
     from leadmill.local.checks_airflow import AIRFLOW_CHECKS
     from leadmill.local.checks_machine import MACHINE_CHECKS
     from leadmill.local.checks_postgres import POSTGRES_CHECKS
+    from leadmill.local.checks_use_cases import USE_CASE_CHECKS
     from leadmill.local.checks_windows import WINDOW_CHECKS
 
-    checks = (*MACHINE_CHECKS, *POSTGRES_CHECKS, *WINDOW_CHECKS, *AIRFLOW_CHECKS)
+    checks = (*MACHINE_CHECKS, *USE_CASE_CHECKS, *POSTGRES_CHECKS, *WINDOW_CHECKS, *AIRFLOW_CHECKS)
     return [finding for check in checks for finding in check()]
 
 

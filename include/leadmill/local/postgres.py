@@ -22,7 +22,7 @@ SERVER_SETTINGS = {
     # No socket: its path may be too long for the kernel, and every client speaks TCP.
     "unix_socket_directories": "",
     "max_connections": "150",
-    "shared_buffers": "192MB",
+    "shared_buffers": "512MB",
     "effective_cache_size": "1GB",
     "work_mem": "16MB",
     "maintenance_work_mem": "128MB",

@@ -59,6 +59,9 @@ SOURCES = (
             "leadmill_performance_mean_probability": ("mean_probability", "Mean of the issued probabilities"),
             "leadmill_performance_conversion_ratio": ("conversion", "Share with a positive outcome"),
             "leadmill_performance_calibration_error": ("calibration_error", "Expected calibration error"),
+            "leadmill_performance_macro_f1": ("macro_f1", "Macro F1 of the predicted classes as issued"),
+            "leadmill_performance_wape": ("wape", "Absolute error of the predicted values over what came true"),
+            "leadmill_performance_coverage_ratio": ("coverage", "Share of truths in their issued interval"),
         },
     ),
     Gauges(

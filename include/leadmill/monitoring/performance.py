@@ -1,7 +1,7 @@
 """The stage that asks how good the scores were: as they were issued, on the outcomes that have matured since."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 from leadmill.clock import source_now
 from leadmill.monitoring import alerts, intervals, ranking
 from leadmill.monitoring.alerts import Finding
+from leadmill.monitoring.banded import FIGURES, banded_figures, intervals_off
 from leadmill.monitoring.following import store_following
 from leadmill.monitoring.intervals import Interval
 from leadmill.monitoring.issued import WINDOWS, judged_scores_sql, matured_after
@@ -38,7 +39,10 @@ class BandOutcome:
 
 @dataclass(frozen=True)
 class Performance:
-    """What a trailing window showed; ``probabilities`` is None where no outcome has matured in it."""
+    """What a trailing window showed; ``probabilities`` is None where no outcome has matured in it.
+
+    ``banded`` are the figures of predicted bands and values, where a use case has them.
+    """
 
     days: int
     since: datetime
@@ -49,6 +53,7 @@ class Performance:
     bands: tuple[BandOutcome, ...]
     versions: dict[str, int]
     alarms: tuple[str, ...]
+    banded: dict[str, float] = field(default_factory=dict)
 
     @property
     def subject(self) -> str:
@@ -75,6 +80,8 @@ class Performance:
             return (
                 f"ROC AUC as issued {self.ranking.roc_auc:.3f} ({low:.3f} to {high:.3f}), far below the holdout's, {n}"
             )
+        if kind == "intervals":
+            return f"{self.banded['coverage']:.1%} of what came true lay in the issued intervals, made for 80 %, {n}"
         low, high = self.gap_interval or (0.0, 0.0)
         return f"issued probabilities are off by {low:+.3f} to {high:+.3f} on average, {n}"
 
@@ -120,6 +127,7 @@ def _judge(connection: Connection, use_case: UseCase, days: int, until: datetime
         tuple(_bands(connection, use_case)),
         {str(version): int(n) for version, n in versions},
         (),
+        banded_figures(connection, use_case, _TABLE) if use_case.classes else {},
     )
     return Performance(**{**vars(found), "alarms": _alarms(use_case, found)})
 
@@ -149,6 +157,7 @@ def _alarms(use_case: UseCase, found: Performance) -> tuple[str, ...]:
         "ranking": area is not None and expected is not None and area[1] < expected - limits.ranking,
         # Under a prior the probabilities are those of the world and the outcomes those of a rebalanced source.
         "calibration": off and use_case.model.prior is None,
+        "intervals": intervals_off(found.banded.get("coverage"), found.ranking.n),
     }
     return tuple(name for name, beyond in raised.items() if beyond)
 
@@ -189,6 +198,7 @@ def _row(found: Performance, now: datetime) -> dict[str, Any]:
         "reliability": json.dumps([asdict(part) for part in found.tenths]),
         "versions": json.dumps(found.versions),
         "alarms": list(found.alarms),
+        **{name: found.banded.get(name) for name in FIGURES},
         **{f"{name}_low": pair[0] if pair else None for name, pair in ends.items()},
         **{f"{name}_high": pair[1] if pair else None for name, pair in ends.items()},
     }

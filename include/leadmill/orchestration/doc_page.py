@@ -7,6 +7,7 @@ from pathlib import Path
 
 from leadmill import names, settings
 from leadmill.columns import DERIVED_FROM, Column
+from leadmill.orchestration.doc_page_extras import declared_lines, route_lines, warnings
 from leadmill.spec import UseCase, load_use_case, use_case_names
 
 
@@ -56,18 +57,33 @@ def page(use_case: UseCase) -> str:
         "## Model and scores",
         "",
         f"- Label: {use_case.label.title or use_case.label.name}, " + _matures(use_case),
-        f"- Candidates, from simple to complex: {', '.join(use_case.model.candidates)}; chosen is "
+        f"- Candidates, from simple to complex: {', '.join(use_case.model.competing)}; chosen is "
         f"{_CHOSEN[use_case.model.choice]} by `{use_case.model.metric}`.",
+        *declared_lines(use_case),
         f"- Gate: at least {gate.min_rows:,} rows and {gate.min_positives:,} positives; at most "
         f"{gate.non_inferior_by} worse than the champion on the same newest rows; {_PROMOTES[gate.mode]}.",
         f"- Trained on Sundays, by hand, and when {use_case.retrain.new_outcomes:,} outcomes have newly matured, or "
         f"{use_case.retrain.drift_rows:,} training rows since drift began.",
         f"- Tuning, monthly: {tune.trials} trials of {', '.join(tune.candidates) or 'each candidate'}, at most "
         f"{tune.minutes:g} minutes in all.",
+        *_classes(use_case),
         f"- Score 0 to {score.scale}; bands by share of the population at promotion, best first: {bands}.",
+        *warnings(use_case),
         "",
+        *route_lines(use_case),
     ]
     return "\n".join(lines)
+
+
+def _classes(use_case: UseCase) -> Iterator[str]:
+    if use_case.classes:
+        unit = f" in {use_case.label.unit}" if use_case.label.unit else ""
+        yield (
+            f"- Classes, lowest first: {', '.join(use_case.classes)}; bands of equal shares of training rows, frozen "
+            f"with the version. Score, band and reasons are those of the probability of `{use_case.classes[-1]}`. "
+            f"`predicted_value` is the value{unit} inside the most probable class, `predicted_low` and "
+            "`predicted_high` hold it in four cases of five."
+        )
 
 
 _CHOSEN = {"one_standard_error": "the first within one standard error of the best", "best": "the best"}
@@ -142,13 +158,15 @@ def _use(column: Column) -> str:
     if column.drop:
         return f"dropped: {column.drop}"
     clipped = ", outliers clipped" if column.outliers == "clip" else ""
+    clipped += ", as its logarithm" if column.transform == "log" else ""
+    kind = "derived feature" if column.derived else "feature"
     if column.impute == "none":
-        return f"feature; never missing{clipped}"
+        return f"{kind}; never missing{clipped}"
     if column.impute == "unknown":
-        return "feature; missing is the level 'unknown'"
+        return f"{kind}; missing is the level 'unknown'"
     if column.impute == "constant":
-        return f"feature; missing is {_fill(column)}{clipped}"
-    return f"feature; missing filled by {column.impute} (at cold start: {_fill(column)}){clipped}"
+        return f"{kind}; missing is {_fill(column)}{clipped}"
+    return f"{kind}; missing filled by {column.impute} (at cold start: {_fill(column)}){clipped}"
 
 
 def _fill(column: Column) -> str:

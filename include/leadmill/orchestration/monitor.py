@@ -1,9 +1,11 @@
 """The monitoring DAG: are features, scores and stages as they should be?"""
 
 import logging
+from datetime import timedelta
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, dag, task
 
+from leadmill import settings
 from leadmill.orchestration import assets, runtime
 from leadmill.spec import UseCase
 
@@ -16,6 +18,7 @@ def monitor(use_case: UseCase) -> DAG:
     Runs daily and after each publication of scores. What it finds stays in `ops.*` with its history; each new alert is
     told once, in the log and by mail where the spec names addresses. Events for others are found drift, and that
     a training is due: enough newly matured outcomes, or enough matured rows since the drift began (`retrain`).
+    Logged answers of the scoring API (`ops.predictions`) that are older than LEADMILL_PREDICTION_DAYS are deleted.
     """
     daily = CronTriggerTimetable("30 4 * * *", timezone="UTC", run_immediately=runtime.FROM_NOW_ON)
 
@@ -57,9 +60,12 @@ def monitor(use_case: UseCase) -> DAG:
         @task(task_display_name="Check the deadlines")
         def freshness() -> str:
             from leadmill.monitoring.freshness import WATCH, watch_freshness
+            from leadmill.monitoring.predictions import forget_predictions
             from leadmill.orchestration.notify import notify
 
             with runtime.stage(use_case, "freshness") as run_id:
+                forgotten = forget_predictions(timedelta(days=settings.current().prediction_days))
+                log.info("%s logged predictions were old enough to be deleted.", f"{forgotten:,}")
                 found = watch_freshness(use_case, run_id)
                 notify(use_case, WATCH)
             late = [one.stage for one in found if one.late]

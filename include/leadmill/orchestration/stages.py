@@ -1,7 +1,9 @@
 """Every stage as a plain call, for ``./leadmill run STAGE USE_CASE``; the DAGs' tasks call the same functions."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
+from leadmill import settings
 from leadmill.errors import LeadmillError
 from leadmill.spec import UseCase
 
@@ -91,14 +93,16 @@ def score(use_case: UseCase, run_id: str) -> str:
 
 
 def monitor(use_case: UseCase, run_id: str) -> str:
-    """Look for drift, judge the matured scores, check the deadlines; is a training due?"""
+    """Look for drift, judge the matured scores, check the deadlines, forget old predictions; is a training due?"""
     from leadmill.monitoring.alerts import open_alerts
     from leadmill.monitoring.drift import watch_drift
     from leadmill.monitoring.follow_up import ensure_follow_up_view
     from leadmill.monitoring.freshness import watch_freshness
     from leadmill.monitoring.performance import watch_performance
+    from leadmill.monitoring.predictions import forget_predictions
     from leadmill.monitoring.retraining import watch_retraining
 
+    forget_predictions(timedelta(days=settings.current().prediction_days))
     watch_drift(use_case, run_id)
     ensure_follow_up_view(use_case)
     watch_performance(use_case, run_id)

@@ -12,6 +12,14 @@ from leadmill.spec import UseCase
 log = logging.getLogger(__name__)
 
 
+def why(kind: str, given: str | None, who: str | None, due: str) -> str:
+    """Why a training runs, as ``ops.promotions`` keeps it; ``due`` says what made one due."""
+    if kind in ("asset_triggered", "scheduled"):
+        return due if kind == "asset_triggered" else "Sunday"
+    by_hand = f"by hand ({who})" if who else "by hand"
+    return f"{given}, {by_hand}" if given else by_hand
+
+
 def train(use_case: UseCase) -> DAG:
     """Fit every candidate on point-in-time features, judge the best on the newest rows, promote it if it passes.
 
@@ -41,10 +49,9 @@ def train(use_case: UseCase) -> DAG:
                 if kind == "asset_triggered" and due.rule is None:
                     # Of a burst of events the first has had the data.
                     runtime.skip(due.sentence)
-                given = {"asset_triggered": due.sentence, "scheduled": "Sunday"}.get(kind, "by hand")
-                return begin_training(
-                    use_case, run_id, context["params"]["reason"] or given, learns_since(use_case, due)
-                )
+                who = getattr(context["dag_run"], "triggering_user_name", None)
+                reason = why(kind, context["params"]["reason"], who, due.sentence)
+                return begin_training(use_case, run_id, reason, learns_since(use_case, due))
 
         @task(task_display_name="Fit the candidates")
         def fit(mlflow_run: str) -> str:

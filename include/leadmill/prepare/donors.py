@@ -32,16 +32,20 @@ def stored_imputers(use_case: UseCase, window_id: int) -> list[Imputer]:
         return [imputers.load(row.version, row.fitted_through, row.rows, bytes(row.artifact)) for row in rows]
 
 
-def newest_imputer(use_case: UseCase) -> Imputer:
-    """The imputer that fills the rows of an entity that is recorded now: the one fitted last, else the constants."""
+def newest_imputer(use_case: UseCase, version: int | None = None) -> Imputer:
+    """The imputer that fills the rows of an entity that is recorded now: the one fitted last, else the constants.
+
+    With a ``version`` that one, 0 being the constants.
+    """
     with engine().connect() as connection:
         row = connection.execute(
             text(
                 "SELECT i.version, i.fitted_through, i.rows, i.artifact FROM ops.imputers AS i "
                 "JOIN ops.windows AS w USING (window_id) WHERE i.use_case = :name AND w.status = 'published' "
+                "AND i.version = coalesce(CAST(:version AS int), i.version) "
                 "ORDER BY i.fitted_through DESC, i.version DESC LIMIT 1"
             ),
-            {"name": use_case.name},
+            {"name": use_case.name, "version": version},
         ).one_or_none()
     if row is None:
         return imputers.cold_start()

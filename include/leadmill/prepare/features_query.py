@@ -1,5 +1,6 @@
 """The query around ``sql/features.sql``, whose faults are said in one line."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ def read_features(
     try:
         yield from read_batches(statement, _ROWS, before, given)
     except (ProgrammingError, DataError) as error:
-        # The driver repeats the whole query after the first line.
-        detail = str(error).splitlines()[0].rpartition("ERROR:")[2].strip()
+        # The driver repeats the whole query, after what Postgres said of it or before.
+        said, hint = (re.search(rf"{word}:\s*(.+)", str(error)) for word in ("ERROR", "HINT"))
+        detail = said[1] if said else str(error).splitlines()[0]
+        detail += f" ({hint[1].rstrip('.')})" if hint else ""
         raise FeaturesFailed(use_case.name, detail) from error

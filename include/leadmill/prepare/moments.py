@@ -6,7 +6,7 @@ from leadmill import names
 from leadmill.extract.passing import midnight
 from leadmill.extract.windows import Window
 from leadmill.prepare.closed import closed_sql
-from leadmill.prepare.outcomes import outcomes_sql
+from leadmill.prepare.outcomes import faults_said, outcomes_sql
 from leadmill.spec import UseCase
 from leadmill.storage.literals import pyformat
 
@@ -16,7 +16,8 @@ def store_moments(connection: psycopg.Connection, use_case: UseCase, window: Win
 
     An entity that the window touches: the newest recorded time among its facts. While an entity is open: each age of
     ``as_of`` that it reaches in the window, and the last midnight (the daily pass, for windowed features decay without
-    any fact). A fact that becomes visible late also brings the entity's ages and midnight after it again.
+    any fact). A fact that becomes visible late also brings the entity's ages and midnight after it again. Raises
+    LabelsFailed.
     """
     table = names.moments_table(use_case)
     connection.execute(f"DELETE FROM {table} WHERE window_id = %s".encode(), [window.window_id])
@@ -29,7 +30,8 @@ def store_moments(connection: psycopg.Connection, use_case: UseCase, window: Win
         "youngest": min(use_case.as_of),
         "facts": window.read,
     }
-    written = connection.execute(pyformat(_moments_sql(use_case)).encode(), values).rowcount
+    with faults_said(use_case):
+        written = connection.execute(pyformat(_moments_sql(use_case)).encode(), values).rowcount
     connection.execute(f"ANALYZE {table}".encode())
     return written
 

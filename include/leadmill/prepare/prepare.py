@@ -1,13 +1,14 @@
 """Impute and encode: the accepted rows of a window as feature rows, canonical and filled, in ``staging.<use case>``."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import psycopg
 
 from leadmill import names
+from leadmill.errors import FeaturesFailed
 from leadmill.extract.windows import Window, accepted_rows, find_window
 from leadmill.faults import kill_point
 from leadmill.prepare.derived import derived_rows
@@ -15,12 +16,13 @@ from leadmill.prepare.donors import donors_before, donors_counted, stored_impute
 from leadmill.prepare.facts import store_facts
 from leadmill.prepare.imputer import Imputer, dump
 from leadmill.prepare.moments import store_moments
+from leadmill.prepare.outcomes import check_outcomes
 from leadmill.prepare.slices import SliceFiller
 from leadmill.prepare.typed import snapshot_rows
 from leadmill.spec import UseCase
 from leadmill.storage.database import copy_connection, use_case_lock
 from leadmill.storage.figures import sample
-from leadmill.storage.frames import copy_frames
+from leadmill.storage.frames import ahead, copy_frames
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,15 +49,16 @@ def impute_encode(use_case: UseCase, address: str) -> Prepared:
 
     A snapshot gives one row per accepted row. An event source gives one per moment at which features may have changed:
     its facts are typed and stored first. Of a published window nothing is prepared again: later rows name its imputers.
-    Raises FeaturesFailed where Postgres refuses ``sql/features.sql``.
+    Raises FeaturesFailed and LabelsFailed where ``sql/features.sql`` or ``sql/labels.sql`` does not give what it must.
     """
     with use_case_lock(use_case.name):
         window = find_window(use_case, address)
         if window.status == "published":
             return Prepared(0, {}, {})
         accepted = accepted_rows(window)
-        if use_case.has_events:
-            with copy_connection() as connection:
+        with copy_connection() as connection:
+            check_outcomes(connection, use_case)
+            if use_case.has_events:
                 store_facts(connection, use_case, window.window_id)
                 kill_point("impute_encode.facts")
                 store_moments(connection, use_case, window)
@@ -78,7 +81,7 @@ def stage(use_case: UseCase, window: Window, batches: "Iterable[pa.Table]", expe
     versions: Counter[int] = Counter()
 
     def parts() -> "Iterator[pd.DataFrame]":
-        for part in filler.fill(_frames(batches)):
+        for part in filler.fill(ahead(_frames(batches))):
             filled.update({name: int(part[flag].sum()) for name, flag in flags.items()})
             versions.update({int(part["imputer_version"].iloc[0]): len(part)})
             yield part.assign(window_id=window.window_id)
@@ -87,7 +90,11 @@ def stage(use_case: UseCase, window: Window, batches: "Iterable[pa.Table]", expe
         connection.execute(
             f"DELETE FROM {names.staging_table(use_case)} WHERE window_id = %s".encode(), [window.window_id]
         )
-        copy_frames(connection, names.staging_table(use_case), parts())
+        try:
+            copy_frames(connection, names.staging_table(use_case), parts())
+        except psycopg.errors.UniqueViolation as error:
+            per = f"{use_case.entity.key} and as_of" if use_case.has_events else "row_no"
+            raise FeaturesFailed(use_case.name, f"there is more than one row for a {per}") from error
         # The second check and publication come at once, before Postgres has looked at the new rows by itself.
         sample(names.staging_table(use_case), lambda statement: connection.execute(statement.encode()))
         _store_imputers(connection, use_case, window.window_id, filler.fitted)
@@ -106,7 +113,7 @@ def stage(use_case: UseCase, window: Window, batches: "Iterable[pa.Table]", expe
     return Prepared(versions.total(), cells, dict(sorted(versions.items())))
 
 
-def _frames(batches: "Iterable[pa.Table]") -> "Iterator[pd.DataFrame]":
+def _frames(batches: "Iterable[pa.Table]") -> "Generator[pd.DataFrame, None, None]":
     import pandas as pd
     import pyarrow as pa
 

@@ -7,11 +7,12 @@ from datetime import datetime
 import pandas as pd
 
 from leadmill.clock import source_now
-from leadmill.features.history import training_frame
-from leadmill.registry import store
-from leadmill.registry.dataset import ONSET, check_enough, fingerprint, lowered_minima, store_frame
+from leadmill.features.history import newest_cutoff, training_frame
+from leadmill.registry import store, training_sets
+from leadmill.registry.dataset import ONSET, check_enough, fingerprint, lowered_minima, positives_of, store_frame
+from leadmill.registry.provenance import code_version
 from leadmill.spec import UseCase
-from leadmill.training.data import AS_OF, LABEL
+from leadmill.training.data import AS_OF
 from leadmill.training.leakage.scan import refuse_leaks
 
 log = logging.getLogger(__name__)
@@ -35,12 +36,15 @@ def begin_training(use_case: UseCase, run_key: str, reason: str, onset: datetime
     run_id = find_run(use_case, run_key)
     if run_id and store.tag(run_id, _COMPLETE):
         return run_id
-    frame = training_frame(use_case)
+    cutoff = newest_cutoff(use_case)
+    frame = training_frame(use_case, cutoff.moment, cutoff.window)
     check_enough(use_case, frame)
     allowed = refuse_leaks(use_case, run_key, frame, source_now(use_case))
     run_id = run_id or _create(use_case, run_key)
-    onset_tag = {ONSET: onset.isoformat()} if onset else {}
-    _fill(use_case, run_id, frame, [one.feature for one in allowed], {"reason": reason, **onset_tag})
+    tags = {"reason": reason, "training_set": training_sets.record(use_case, cutoff, frame)}
+    if onset:
+        tags[ONSET] = onset.isoformat()
+    _fill(use_case, run_id, frame, [one.feature for one in allowed], tags)
     return run_id
 
 
@@ -50,9 +54,10 @@ def _fill(use_case: UseCase, run_id: str, frame: pd.DataFrame, allowed: Sequence
     store.set_tags(
         run_id,
         rows=len(frame),
-        positives=int(frame[LABEL].sum()),
+        positives=positives_of(use_case, frame),
         **{"from": frame[AS_OF].min().isoformat(), "through": frame[AS_OF].max().isoformat()},
         spec_version=use_case.version,
+        code_version=code_version(),
         leak_scan=f"allowed: {', '.join(allowed)}" if allowed else "clean",
         **tags,
     )

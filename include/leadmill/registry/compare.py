@@ -11,7 +11,7 @@ from leadmill.registry.dataset import training_set
 from leadmill.registry.ledger import ModelRow
 from leadmill.spec import UseCase
 from leadmill.training.bootstrap import difference
-from leadmill.training.metrics import METRICS, Predictions, point
+from leadmill.training.metrics import NO_ORDER, point
 from leadmill.training.results import Estimate
 
 
@@ -39,13 +39,17 @@ def compare(use_case: UseCase, first: str, second: str) -> Compared:
         check_contract(use_case, model.version, inputs_from(model.inputs))
     judged = unlearned(use_case, training_set(use_case, _later(models).mlflow_run_id), [first, second])
     holdout = judged.holdout
-    positives = int(holdout.y.sum())
+    positives = holdout.positives
     metrics: list[dict[str, float]] = [{}, {}]
     better: dict[str, Estimate] = {}
     if 0 < positives < len(holdout):
-        asked = [Predictions(holdout.y, judged.answers(use_case, one), holdout.base_rate) for one in (first, second)]
+        asked = [judged.answers(use_case, one) for one in (first, second)]
         metrics = [point(one, holdout.weight) for one in asked]
-        better = {name: difference(name, asked[0], asked[1], holdout.weight, holdout.groups) for name in METRICS}
+        better = {
+            name: difference(name, asked[0], asked[1], holdout.weight, holdout.groups)
+            for name in metrics[0]
+            if name not in NO_ORDER
+        }
     return Compared(
         versions=(first, second),
         candidates=(models[0].candidate, models[1].candidate),

@@ -1,7 +1,7 @@
 """Two versions on the same newest rows, of entities from which neither compared champion has learned."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,10 @@ from leadmill.registry.champion import load_pipeline
 from leadmill.registry.contract import inputs_from
 from leadmill.registry.dataset import TrainingSet, drift_onset, stored_frame
 from leadmill.spec import UseCase
+from leadmill.training.answers import answered
 from leadmill.training.data import Rows
 from leadmill.training.inputs import model_frame
-from leadmill.training.metrics import Array
-from leadmill.training.predict import probabilities
+from leadmill.training.metrics import Judged
 from leadmill.training.split import temporal_holdout
 
 
@@ -26,10 +26,11 @@ class Unlearned:
     holdout: Rows
     frame: pd.DataFrame
 
-    def answers(self, use_case: UseCase, version: str) -> Array:
-        """What a registered version says of these rows."""
+    def answers(self, use_case: UseCase, version: str) -> Judged:
+        """What a registered version says of these rows, beside what came true."""
         inputs = inputs_from(ledger.known_model(use_case.name, version).inputs)
-        return probabilities(load_pipeline(use_case.name, version), model_frame(self.frame, inputs))
+        asked = replace(self.holdout, x=model_frame(self.frame, inputs))
+        return answered(load_pipeline(use_case.name, version), asked, self.holdout.base_rate)
 
     def slices(self, use_case: UseCase) -> dict[str, list[str]]:
         """Level of each row by every feature of ``gate.slices``."""

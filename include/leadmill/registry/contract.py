@@ -1,4 +1,4 @@
-"""The model contract: a model loads when every input it needs exists with the same type and encoding."""
+"""The model contract: a model loads when every input it needs, and each of its classes, exists as it was."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -23,6 +23,17 @@ def check_contract(use_case: UseCase, version: str, inputs: Sequence[ModelInput]
             )
     if problems:
         raise ModelContractBroken(use_case.name, version, problems)
+
+
+def check_classes(use_case: UseCase, version: str, classes: Sequence[dict[str, Any]] | None) -> None:
+    """Raise ModelContractBroken unless the version predicts the classes of the spec; of a binary use case none.
+
+    ``classes`` are those in ``ops.models``.
+    """
+    known = tuple(one["class"] for one in classes or ())
+    if known != use_case.classes:
+        told = [", ".join(names) or "none" for names in (known, use_case.classes)]
+        raise ModelContractBroken(use_case.name, version, [f"its classes are {told[0]}, those of the spec {told[1]}"])
 
 
 def inputs_document(inputs: Sequence[ModelInput]) -> list[dict[str, Any]]:

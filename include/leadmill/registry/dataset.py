@@ -12,7 +12,8 @@ from leadmill.errors import NotEnoughData
 from leadmill.learning import Gate
 from leadmill.registry import store
 from leadmill.spec import UseCase
-from leadmill.training.data import AS_OF, LABEL, Rows, rows_of
+from leadmill.training.data import AS_OF, LABEL, WEIGHT, Rows, rows_of
+from leadmill.training.edges import Edges, learned_edges
 from leadmill.training.inputs import ModelInput, model_inputs
 from leadmill.training.split import Split, temporal_holdout
 
@@ -23,7 +24,7 @@ ONSET = "drift_onset"
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """The rows of a run, split by time."""
+    """The rows of a run, split by time; where the label is a number, in bands by ``train.edges``."""
 
     frame: pd.DataFrame
     inputs: tuple[ModelInput, ...]
@@ -34,11 +35,23 @@ class TrainingSet:
 
 def check_enough(use_case: UseCase, frame: pd.DataFrame) -> None:
     """Raise NotEnoughData when the frame is smaller than the spec's gate asks for."""
-    positives = int(frame[LABEL].sum())
     if len(frame) < use_case.gate.min_rows:
         raise NotEnoughData(use_case.name, "training rows", len(frame), use_case.gate.min_rows, "min_rows")
+    positives = positives_of(use_case, frame)
     if positives < use_case.gate.min_positives:
         raise NotEnoughData(use_case.name, "positive rows", positives, use_case.gate.min_positives, "min_positives")
+
+
+def positives_of(use_case: UseCase, frame: pd.DataFrame) -> int:
+    """Positive rows; of bands those of the smallest. Raises NotTrainable where no bands can be made."""
+    if not use_case.classes:
+        return int(frame[LABEL].sum())
+    codes = _edges(use_case, frame).codes(frame[LABEL].to_numpy(dtype=np.float64))
+    return int(np.bincount(codes, minlength=len(use_case.classes)).min())
+
+
+def _edges(use_case: UseCase, frame: pd.DataFrame) -> Edges:
+    return learned_edges(use_case, *(frame[name].to_numpy(dtype=np.float64) for name in (LABEL, WEIGHT)))
 
 
 def lowered_minima(use_case: UseCase) -> tuple[str, ...]:
@@ -89,7 +102,8 @@ def training_set(use_case: UseCase, run_id: str) -> TrainingSet:
     inputs = model_inputs(use_case)
     onset = drift_onset(run_id)
     split = temporal_holdout(use_case, frame, onset)
-    rows = rows_of(use_case, frame, inputs)
+    edges = _edges(use_case, frame.iloc[split.train]) if use_case.classes else None
+    rows = rows_of(use_case, frame, inputs, edges)
     train = rows.take(split.train)
     if onset is not None:
         train = train.favouring((frame[AS_OF].iloc[split.train] >= onset).to_numpy())

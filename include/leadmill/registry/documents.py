@@ -13,6 +13,7 @@ CROSS_VALIDATION = "figures/cross_validation.json"
 HOLDOUT = "figures/holdout.json"
 IMPORTANCE = "figures/importance.json"
 COEFFICIENTS = "figures/coefficients.json"
+REPEATED = "figures/repeated.json"
 VERDICT = "figures/verdict.json"
 
 

@@ -1,6 +1,6 @@
 """A model that was trained elsewhere, registered as a version if it meets the contract."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -9,16 +9,18 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from leadmill.errors import ModelUnfit, examples
-from leadmill.registry import documents, store
+from leadmill.registry import documents, ledger, store
 from leadmill.registry.begin import begin_training
 from leadmill.registry.dataset import training_set
 from leadmill.registry.documents import Verdict
+from leadmill.registry.findings import chosen_on_holdout
 from leadmill.registry.fit import store_fitted, tag_split
 from leadmill.registry.gate import gate
 from leadmill.registry.ledger import EXTERNAL
 from leadmill.registry.trusted import read_model
 from leadmill.registry.versions import register_version
 from leadmill.spec import UseCase
+from leadmill.training.alerts import days_of
 from leadmill.training.holdout import judge
 from leadmill.training.inputs import ModelInput, inputs_of, model_frame
 from leadmill.training.predict import probabilities
@@ -35,6 +37,8 @@ def register(use_case: UseCase, file: Path, run_key: str, actor: str, reason: st
     say nothing where it has learned from these newest rows, which only its maker knows.
     Raises ModelUnfit, and what ``begin_training`` raises.
     """
+    if use_case.classes:
+        raise ModelUnfit(str(file), f"'{use_case.name}' predicts classes, which only its own training makes models for")
     model = _read(file)
     inputs = _inputs(use_case, file, model)
     run_id = begin_training(use_case, run_key, reason)
@@ -57,7 +61,10 @@ def _register(use_case: UseCase, run_id: str, file: Path, model: Pipeline, input
     documents.write(run_id, documents.HOLDOUT, [held])
     nobody_knows = rows.train.take(np.arange(0))
     figures = (CrossValidation(EXTERNAL, {}), held)
-    register_version(use_case, run_id, model, inputs, nobody_knows, figures, x.head(_ASKED))
+    version = register_version(use_case, run_id, model, inputs, nobody_knows, figures, x.head(_ASKED))
+    decision = chosen_on_holdout(use_case, model, replace(rows.holdout, x=x), days_of(frame))
+    if decision:
+        ledger.add_findings(use_case.name, version, asdict(decision), {})
 
 
 def _read(file: Path) -> Pipeline:

@@ -4,16 +4,16 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from sklearn.pipeline import Pipeline
-
 from leadmill.registry import documents, store
 from leadmill.registry.dataset import TrainingSet, training_set
 from leadmill.registry.parameters import Tuned, kept_with
 from leadmill.registry.trusted import read_model, write_model
 from leadmill.spec import UseCase
+from leadmill.training.banded import Model
 from leadmill.training.candidates import default_parameters
 from leadmill.training.cross_validation import cross_validate
-from leadmill.training.fitting import fit_candidate
+from leadmill.training.fit_banded import fit_model
+from leadmill.training.inputs import model_inputs
 from leadmill.training.results import CrossValidation
 
 _FOLDER = "candidates"
@@ -29,10 +29,10 @@ def fit(use_case: UseCase, run_id: str) -> list[CrossValidation]:
     rows = training_set(use_case, run_id)
     tuned = kept_with(use_case, run_id)
     found = []
-    for candidate in use_case.model.candidates:
+    for candidate in use_case.model.competing:
         given = tuned.get(candidate, Tuned()).params
         result = cross_validate(use_case, candidate, rows.train, given)
-        model = fit_candidate(candidate, rows.inputs, rows.train, use_case.model.class_weights, given)
+        model = fit_model(use_case, candidate, model_inputs(use_case, candidate=candidate), rows.train, given)
         store_fitted(run_id, candidate, model)
         store.log_metrics(run_id, _metrics(result))
         found.append(result)
@@ -53,7 +53,7 @@ def tag_split(run_id: str, rows: TrainingSet) -> None:
     )
 
 
-def fitted(run_id: str, candidate: str) -> Pipeline:
+def fitted(run_id: str, candidate: str) -> Model:
     """The candidate that :func:`fit` stored."""
     with tempfile.TemporaryDirectory() as folder:
         return read_model(Path(store.client().download_artifacts(run_id, _file(candidate), folder)))
@@ -63,7 +63,7 @@ def _file(candidate: str) -> str:
     return f"{_FOLDER}/{candidate}.skops"
 
 
-def store_fitted(run_id: str, candidate: str, model: Pipeline) -> None:
+def store_fitted(run_id: str, candidate: str, model: Model) -> None:
     """Store a fitted candidate with the run, where :func:`fitted` finds it."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{candidate}.skops"
@@ -84,8 +84,9 @@ def _metrics(result: CrossValidation) -> dict[str, float]:
 def _log_params(use_case: UseCase, run_id: str, tuned: Mapping[str, Tuned]) -> None:
     for name in ("metric", "choice", "class_weights", "prior"):
         store.client().log_param(run_id, name, getattr(use_case.model, name))
-    for candidate in use_case.model.candidates:
-        found = tuned.get(candidate, Tuned())
-        store.client().log_param(run_id, f"{candidate} parameters", found)
-        for name, value in sorted({**default_parameters(candidate), **found.params}.items()):
+    for candidate in use_case.model.competing:
+        found, declared = tuned.get(candidate, Tuned()), use_case.model.parameters_of(candidate)
+        store.client().log_param(run_id, f"{candidate} parameters", "those declared" if declared else found)
+        usual = default_parameters(use_case.model.builder_of(candidate))
+        for name, value in sorted({**usual, **declared, **found.params}.items()):
             store.client().log_param(run_id, f"{candidate}.{name}", value)

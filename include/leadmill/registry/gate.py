@@ -1,10 +1,13 @@
 """Fourth task: may the challenger serve?"""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+
+import pandas as pd
 
 from leadmill.clock import source_now
 from leadmill.errors import ModelContractBroken
 from leadmill.registry import documents, ledger, rules, store
+from leadmill.registry.banded_rules import banded_rules
 from leadmill.registry.champion import champion_version, load_version
 from leadmill.registry.compared import Unlearned, unlearned
 from leadmill.registry.contract import check_contract, inputs_from
@@ -16,9 +19,13 @@ from leadmill.registry.provenance import training_data
 from leadmill.registry.rules import Rule
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine
+from leadmill.training.answers import answered
+from leadmill.training.banded import Model
 from leadmill.training.inputs import ModelInput, model_frame
-from leadmill.training.metrics import Array
+from leadmill.training.metrics import Judged
+from leadmill.training.naive import naive_figures
 from leadmill.training.predict import probabilities
+from leadmill.training.results import Holdout
 
 
 @store.ends_failed
@@ -76,18 +83,30 @@ def _judge(use_case: UseCase, run_id: str, version: str, candidate: str, before:
     held = next(result for result in documents.holdouts(run_id) if result.candidate == candidate)
     inputs = inputs_from(ledger.known_model(use_case.name, version).inputs)
     model, held_out = fitted(run_id, candidate), rows.frame.iloc[rows.split.holdout]
-    ours = probabilities(model, model_frame(held_out, inputs))
+    x = model_frame(held_out, inputs)
+    ours, scored = probabilities(model, x), rows.holdout.scored
     found = [
         _fits(use_case, version, inputs),
-        rules.enough_to_judge(use_case, rows.holdout),
-        rules.ranks_better_than_chance(rows.holdout, held),
-        rules.knows_more_than_base_rate(rows.train, rows.holdout, held),
-        rules.calibrated(use_case, rows.holdout, ours),
+        rules.enough_to_judge(use_case, scored),
+        rules.ranks_better_than_chance(scored, held, use_case.model.metric),
+        *_of_task(use_case, rows, held, model, x),
         reasons_add_up(use_case, model, inputs, held_out, ours),
     ]
     if before is not None:
         found += _against_champion(use_case, version, before, rows)
     return found
+
+
+def _of_task(use_case: UseCase, rows: TrainingSet, held: Holdout, model: Model, x: pd.DataFrame) -> list[Rule]:
+    """What is asked of two classes, or of bands; ``x`` are the holdout rows as the model takes them."""
+    if not use_case.classes:
+        return [
+            rules.knows_more_than_base_rate(rows.train, rows.holdout, held),
+            rules.calibrated(use_case, rows.holdout, probabilities(model, x)),
+        ]
+    answers = answered(model, replace(rows.holdout, x=x), rows.train.base_rate)
+    naive = naive_figures(use_case, rows.frame.iloc[rows.split.holdout], rows.train.known_edges)
+    return banded_rules(use_case, rows.train, rows.holdout, held, answers, naive)
 
 
 def _fits(use_case: UseCase, version: str, inputs: tuple[ModelInput, ...]) -> Rule:
@@ -107,7 +126,7 @@ def _against_champion(use_case: UseCase, version: str, before: str, rows: Traini
         return [Rule("not_worse_than_champion", True, str(error), {"champion_version": before, "compared": False})]
     judged = unlearned(use_case, rows, [before])
     holdout = judged.holdout
-    enough = rules.enough_to_judge(use_case, holdout)
+    enough = rules.enough_to_judge(use_case, holdout.scored)
     if not enough.holds:
         sentence = (
             f"champion {before} has learned from the entities of all but {len(holdout):,} of the {len(rows.holdout):,} "
@@ -123,7 +142,7 @@ def _against_champion(use_case: UseCase, version: str, before: str, rows: Traini
     ]
 
 
-def _slices(use_case: UseCase, judged: Unlearned, ours: Array, theirs: Array) -> list[Rule]:
+def _slices(use_case: UseCase, judged: Unlearned, ours: Judged, theirs: Judged) -> list[Rule]:
     if not use_case.gate.slices:
         return []
     return [rules.no_slice_much_worse(use_case, judged.slices(use_case), judged.holdout, ours, theirs)]

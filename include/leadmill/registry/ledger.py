@@ -15,7 +15,8 @@ from leadmill.storage.database import engine
 
 _MODEL = (
     "use_case, version, mlflow_run_id, candidate, created_at, training_rows, positives, data_fingerprint, "
-    "spec_version, inputs, metrics, parameters, bands, percentiles, population, frozen_at"
+    "spec_version, training_set, inputs, metrics, parameters, classes, decision, bands, "
+    "percentiles, population, frozen_at"
 )
 # Candidate of a version that was trained elsewhere.
 EXTERNAL = "external"
@@ -28,7 +29,10 @@ _DECISION = "verdict, version, candidate, champion_before, reasons, figures, dat
 class ModelRow:
     """One row of ``ops.models``; ``bands``, ``percentiles`` and ``frozen_at`` are None before promotion.
 
-    ``parameters`` are those that a study found, with its name and trial; None are the candidate's defaults.
+    ``training_set`` is the id of the rows that it was trained and judged on. ``parameters`` are those that a study
+    found, with its name and trial; None are the candidate's defaults. ``classes`` are the bands of a number that it
+    predicts, lowest first, each with its edges. ``decision`` is a ``registry.findings.Kept`` as a
+    mapping, None where the spec declared none.
     """
 
     use_case: str
@@ -42,7 +46,10 @@ class ModelRow:
     spec_version: str
     inputs: list[dict[str, Any]]
     metrics: dict[str, Any]
+    training_set: str | None = None
     parameters: dict[str, Any] | None = None
+    classes: list[dict[str, Any]] | None = None
+    decision: dict[str, Any] | None = None
     bands: list[dict[str, Any]] | None = None
     percentiles: list[float] | None = None
     population: str | None = None
@@ -74,9 +81,10 @@ def record_model(row: ModelRow) -> None:
         connection.execute(
             text(
                 "INSERT INTO ops.models (use_case, version, mlflow_run_id, candidate, created_at, training_rows, "
-                "positives, data_fingerprint, spec_version, inputs, metrics, parameters) VALUES (:use_case, :version, "
-                ":mlflow_run_id, :candidate, :created_at, :training_rows, :positives, :data_fingerprint, "
-                ":spec_version, CAST(:inputs AS jsonb), CAST(:metrics AS jsonb), CAST(:parameters AS jsonb)) "
+                "positives, data_fingerprint, spec_version, training_set, inputs, metrics, parameters, classes) VALUES "
+                "(:use_case, :version, :mlflow_run_id, :candidate, :created_at, :training_rows, :positives, "
+                ":data_fingerprint, :spec_version, :training_set, CAST(:inputs AS jsonb), CAST(:metrics AS jsonb), "
+                "CAST(:parameters AS jsonb), CAST(:classes AS jsonb)) "
                 "ON CONFLICT (use_case, version) DO UPDATE SET metrics = excluded.metrics"
             ),
             {
@@ -84,6 +92,24 @@ def record_model(row: ModelRow) -> None:
                 "inputs": as_json(row.inputs),
                 "metrics": as_json(row.metrics),
                 "parameters": row.parameters and as_json(row.parameters),
+                "classes": row.classes and as_json(row.classes),
+            },
+        )
+
+
+def add_findings(use_case: str, version: str, decision: object, metrics: Mapping[str, Any]) -> None:
+    """Store with a version how it decides (None: it does not), and further figures beside its metrics."""
+    with engine().begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE ops.models SET decision = CAST(:decision AS jsonb), metrics = metrics || CAST(:more AS jsonb) "
+                "WHERE use_case = :name AND version = :version"
+            ),
+            {
+                "name": use_case,
+                "version": version,
+                "decision": decision and as_json(decision),
+                "more": as_json(metrics),
             },
         )
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from leadmill.spec import UseCase
 from leadmill.training.bootstrap import difference, resampled
 from leadmill.training.data import Rows
-from leadmill.training.metrics import Array, Predictions, point
+from leadmill.training.metrics import Array, Judged, Predictions, point
 from leadmill.training.results import Estimate, Holdout
 from leadmill.training.split import HOLDOUT_SHARE
 
@@ -41,8 +41,16 @@ def enough_to_judge(use_case: UseCase, holdout: Rows) -> Rule:
     )
 
 
-def ranks_better_than_chance(holdout: Rows, held: Holdout) -> Rule:
-    """The lower end of the PR AUC's interval lies above the positive rate, which is what guessing reaches."""
+def ranks_better_than_chance(holdout: Rows, held: Holdout, metric: str = "pr_auc") -> Rule:
+    """The lower end of the PR AUC's interval lies above the positive rate, which is what guessing reaches.
+
+    Of a use case whose ``metric`` is the ROC AUC that one's lies above a half: where most rows are positive, guessing
+    has nearly all of the PR AUC, and few rows show no more of it.
+    """
+    if metric == "roc_auc":
+        found = held.metrics["roc_auc"]
+        sentence = f"ROC AUC {found.value:.3f} ({found.low:.3f} to {found.high:.3f}) against 0.5 of guessing"
+        return Rule("ranks_better_than_chance", bool(found.low > 0.5), sentence, {"roc_auc": asdict(found)})
     found, rate = held.metrics["pr_auc"], holdout.base_rate
     return Rule(
         "ranks_better_than_chance",
@@ -100,7 +108,7 @@ def _gap(holdout: Rows, probability: Array, inside: NDArray[np.bool_], level: fl
 
 
 def no_slice_much_worse(
-    use_case: UseCase, slices: Mapping[str, Sequence[str]], holdout: Rows, challenger: Array, champion: Array
+    use_case: UseCase, slices: Mapping[str, Sequence[str]], holdout: Rows, challenger: Judged, champion: Judged
 ) -> Rule:
     """In no level of a declared slice the metric is surely lower than the champion's, and by more than allowed.
 
@@ -116,12 +124,10 @@ def no_slice_much_worse(
         for level in sorted(set(levels)):
             at = np.flatnonzero(values == level)
             part = holdout.take(at)
-            positives = int(part.y.sum())
+            positives = part.positives
             if len(part) < SLICE_ROWS or min(positives, len(part) - positives) < SLICE_OF_EACH:
                 continue
-            threshold = part.base_rate
-            ours, theirs = (Predictions(part.y, one[at], threshold) for one in (challenger, champion))
-            gain = difference(metric, ours, theirs, part.weight, part.groups)
+            gain = difference(metric, challenger.take(at), champion.take(at), part.weight, part.groups)
             gains[f"{feature}={level}"] = {"rows": len(part), "positives": positives, **asdict(gain)}
             if gain.high < 0 and gain.value < -allowed:
                 worse.append(f"{feature}={level} ({gain.value:+.3f}, {gain.low:+.3f} to {gain.high:+.3f})")
@@ -133,12 +139,12 @@ def no_slice_much_worse(
     return Rule("no_slice_much_worse", not worse, sentence, {"slices": gains, "metric": metric, "allowed": allowed})
 
 
-def not_worse_than_champion(use_case: UseCase, holdout: Rows, version: str, challenger: Array, champion: Array) -> Rule:
+def not_worse_than_champion(
+    use_case: UseCase, holdout: Rows, version: str, challenger: Judged, champion: Judged
+) -> Rule:
     """The paired 95 % interval of the gain lies above ``-gate.non_inferior_by`` on these rows for both."""
     metric, margin = use_case.model.metric, use_case.gate.non_inferior_by
-    threshold = holdout.base_rate
-    ours, theirs = (Predictions(holdout.y, probability, threshold) for probability in (challenger, champion))
-    gain = difference(metric, ours, theirs, holdout.weight, holdout.groups)
+    gain = difference(metric, challenger, champion, holdout.weight, holdout.groups)
     return Rule(
         "not_worse_than_champion",
         bool(gain.low >= -margin),
@@ -148,8 +154,8 @@ def not_worse_than_champion(use_case: UseCase, holdout: Rows, version: str, chal
             "rows": len(holdout),
             "metric": metric,
             "gain": asdict(gain),
-            "challenger": point(ours, holdout.weight),
-            "champion": point(theirs, holdout.weight),
+            "challenger": point(challenger, holdout.weight),
+            "champion": point(champion, holdout.weight),
             "champion_version": version,
             "non_inferior_by": margin,
         },

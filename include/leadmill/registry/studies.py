@@ -49,6 +49,7 @@ def opened(use_case: UseCase, run_id: str, reason: str, bounds: Bounds) -> Open:
 
     That of this very run, or one of this month and spec that was cut off, on the rows that it began with; else a new
     one on the rows of now, unless they and the month are those of the last: then that one goes on up to ``bounds``.
+    What an earlier month left unfinished ends by that (``ended_by`` month): nobody goes on with it.
     Raises what ``begin_training`` raises: nothing is tuned on what may not be trained on.
     """
     now = source_now(use_case)
@@ -82,6 +83,13 @@ def opened(use_case: UseCase, run_id: str, reason: str, bounds: Bounds) -> Open:
                 "reason": reason,
                 "now": now,
             },
+        )
+        connection.execute(
+            text(
+                "UPDATE ops.studies SET ended_at = :now, ended_by = 'month' "
+                "WHERE use_case = :name AND ended_at IS NULL AND month < :month AND study <> :study"
+            ),
+            {"now": now, "name": use_case.name, "month": month, "study": found.name},
         )
     return found
 

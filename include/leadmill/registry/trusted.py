@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from sklearn.pipeline import Pipeline
-
 from leadmill.storage.skops_format import skops_io
+from leadmill.training.banded import Model
 
 # What our own candidates are made of, beyond what skops trusts by itself. A file that asks for more is refused.
 TRUSTED_TYPES = (
+    "leadmill.training.banded.BandedModel",
     "leadmill.training.preprocess.term_name",
     "leadmill.training.winsorizer.Winsorizer",
     "sklearn.calibration._CalibratedClassifier",
@@ -17,12 +17,12 @@ TRUSTED_TYPES = (
 )
 
 
-def write_model(model: Pipeline, file: Path) -> None:
+def write_model(model: Model, file: Path) -> None:
     """Store a fitted pipeline."""
     skops_io().dump(model, file)
 
 
-def read_model(file: Path) -> Pipeline:
+def read_model(file: Path) -> Model:
     """Load a stored pipeline. Raises skops' UntrustedTypesFoundException when it holds a type we do not name."""
-    model: Pipeline = skops_io().load(file, trusted=list(TRUSTED_TYPES))
+    model: Model = skops_io().load(file, trusted=list(TRUSTED_TYPES))
     return model

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from importlib.metadata import version as installed
 
 import pandas as pd
-from sklearn.pipeline import Pipeline
 
 from leadmill.clock import source_now
 from leadmill.registry import ledger, store
@@ -13,6 +12,7 @@ from leadmill.registry.contract import inputs_document
 from leadmill.registry.parameters import Tuned
 from leadmill.registry.trusted import TRUSTED_TYPES
 from leadmill.spec import UseCase
+from leadmill.training.banded import Model
 from leadmill.training.data import Rows
 from leadmill.training.inputs import ModelInput
 from leadmill.training.predict import probabilities
@@ -26,7 +26,7 @@ _SAMPLE = 50
 def register_version(
     use_case: UseCase,
     run_id: str,
-    model: Pipeline,
+    model: Model,
     inputs: Sequence[ModelInput],
     taught: Rows,
     figures: tuple[CrossValidation, Holdout],
@@ -49,18 +49,20 @@ def register_version(
             candidate=held.candidate,
             created_at=source_now(use_case),
             training_rows=len(taught),
-            positives=int(taught.y.sum()),
+            positives=taught.positives,
             data_fingerprint=store.tag(run_id, "fingerprint") or "",
             spec_version=use_case.version,
+            training_set=store.tag(run_id, "training_set"),
             inputs=inputs_document(inputs),
             metrics={"cross_validation": asdict(crossed), "holdout": asdict(held)},
             parameters=asdict(tuned) if tuned and tuned.params else None,
+            classes=taught.edges.document() if taught.edges else None,
         )
     )
     return version
 
 
-def _registered(use_case: UseCase, run_id: str, model: Pipeline, sample: pd.DataFrame) -> str:
+def _registered(use_case: UseCase, run_id: str, model: Model, sample: pd.DataFrame) -> str:
     """Version of the run's model in the registry; made where absent."""
     client = store.client()
     found = client.search_model_versions(f"name = '{use_case.name}' and run_id = '{run_id}'")
@@ -73,7 +75,7 @@ def _registered(use_case: UseCase, run_id: str, model: Pipeline, sample: pd.Data
     return str(made.version)
 
 
-def _logged_model(run_id: str, model: Pipeline, sample: pd.DataFrame) -> str:
+def _logged_model(run_id: str, model: Model, sample: pd.DataFrame) -> str:
     """Address of the model in MLflow's own format, signature included."""
     import mlflow.sklearn
     from mlflow.models import infer_signature

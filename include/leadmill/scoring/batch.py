@@ -119,6 +119,8 @@ def _scores(
             "feature_timestamp": features["event_timestamp"],
             # Where the source's clock stands still, a feature row may be written "after" now: its score is no older.
             "scored_at": pc.if_else(pc.greater(created, moment), created, moment),
+            **(found.classed.columns() if found.classed else {}),
+            **({} if found.decision is None else {"decision": pa.array(found.decision, pa.string())}),
             **{name: pa.repeat(value, len(features)) for name, value in same.items()},
         }
     )

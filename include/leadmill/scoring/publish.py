@@ -11,6 +11,7 @@ from leadmill.errors import LeadmillError, ScoresOutdated
 from leadmill.faults import kill_point
 from leadmill.registry.champion import champion_version
 from leadmill.scoring import generations
+from leadmill.scoring.alerts_view import ensure_alerts_view
 from leadmill.scoring.due import ONE_PROCESS
 from leadmill.scoring.status import status_sql
 from leadmill.spec import UseCase
@@ -54,6 +55,7 @@ def publish_scores(use_case: UseCase, run_id: str, expected: int | None = None) 
         values = {"name": use_case.name, "deadline": deadline, "issued": run_id if staged else None}
         connection.execute(text(_refresh(use_case)), values)
         generations.discard_abandoned(connection, use_case)
+        ensure_alerts_view(connection, use_case)
         kill_point("score.before_publish_commit")
     kill_point("score.after_publish")
     return _summary(use_case, run_id)

@@ -15,6 +15,8 @@ from leadmill.scoring.reasons import MOST, OTHER, OTHER_TITLE
 from leadmill.scoring.sentences import head
 
 DECIMALS = 6
+# json.dumps makes an encoder for each call.
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def reasons_json(
@@ -75,7 +77,7 @@ def _heads(
 
 def _head_json(feature: str, text: str) -> str:
     """The JSON of a reason up to and with the colon after its head."""
-    said = json.dumps(f"{text}: ", ensure_ascii=False)[:-1]
+    said = _quoted(f"{text}: ")[:-1]
     return f'{{"feature":"{feature}","sentence":{said}'
 
 

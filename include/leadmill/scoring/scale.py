@@ -1,7 +1,9 @@
-"""From a probability to what sales sees: score, band, percentile."""
+"""From a probability to what sales sees: score, band, percentile, decision."""
 
 import numpy as np
 from numpy.typing import NDArray
+
+from leadmill.registry.champion import Cut
 
 
 def scores(probability: NDArray[np.float64], scale: int) -> NDArray[np.int64]:
@@ -35,3 +37,14 @@ def percentiles(probability: NDArray[np.float64], grid: NDArray[np.float64]) -> 
     steps = len(grid) - 1
     lower = np.minimum(np.searchsorted(grid, probability, side="left"), steps)
     return np.round(lower * 100 / steps, 6)
+
+
+def decisions(probability: NDArray[np.float64], cut: Cut) -> NDArray[np.object_]:
+    """The decision of each.
+
+    >>> decisions(np.array([0.2, 0.8]), Cut(0.8, "approve", "refuse")).tolist()
+    ['refuse', 'approve']
+    """
+    words = np.array([cut.negative, cut.positive], dtype=object)
+    found: NDArray[np.object_] = words[(probability >= cut.threshold).astype(np.int64)]
+    return found

@@ -14,7 +14,7 @@ from leadmill.registry.champion import Champion
 from leadmill.scoring.points import logistic
 from leadmill.scoring.reasons import reasons
 from leadmill.scoring.reasons_json import reasons_json
-from leadmill.scoring.scale import bands, percentiles, scores
+from leadmill.scoring.scale import bands, decisions, percentiles, scores
 from leadmill.scoring.scored import Reason, Scored, ScoredMany
 from leadmill.spec import UseCase
 from leadmill.training.compiled import Compiled, compiled
@@ -32,7 +32,11 @@ def scorer(use_case: UseCase, champion: Champion) -> "Scorer":
     Of a pipeline that holds unknown parts, as one that was trained elsewhere may, the pipeline itself is asked: slower,
     and without reasons.
     """
-    return Scorer(use_case, champion)
+    if not champion.classes:
+        return Scorer(use_case, champion)
+    from leadmill.scoring.banded import BandedScorer
+
+    return BandedScorer(use_case, champion)
 
 
 class Scorer:
@@ -57,6 +61,9 @@ class Scorer:
         """Probability that reasons are measured from."""
         self._bands = list(champion.bands), [-lowest for lowest in champion.bands.values()]
         self._grid = champion.percentiles.tolist()
+        self._cut = champion.decision
+        self.decides: bool = use_case.decision is not None
+        """Whether scores have a decision, which is null where the version keeps none."""
 
     def one(self, values: Mapping[str, Any]) -> Scored:
         """One entity's score with its reasons; ``values`` maps each input's name to its value. Raises KeyError."""
@@ -76,11 +83,13 @@ class Scorer:
         steps = len(self._grid) - 1
         percentile = round(min(bisect_left(self._grid, probability), steps) * 100 / steps, 6)
         score = min(max(int(exact + 0.5), 0), self._scale)
-        return Scored(probability, score, band, percentile, base, found)
+        decision = self._cut.decide(probability) if self._cut else None
+        return Scored(probability, score, band, percentile, base, found, decision=decision)
 
     def many(self, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> ScoredMany:
         """Scores of many entities, without reasons; ``columns`` maps each input's name to the entities' values."""
-        return self._scored(self._asked(columns) if self.model is None else _rounded(self.model.many(columns)[0]))
+        found = self._asked(columns) if self.model is None else rounded(self.model.many(columns)[0])
+        return self._scored(columns, found)
 
     def batch(self, rows: pa.Table) -> tuple[ScoredMany, pa.Array]:
         """Scores of rows that hold every input, and their reasons as JSON (see ``reasons_json``).
@@ -91,8 +100,9 @@ class Scorer:
         if self.model is None or not self.explains:
             found = self.many(_columns(rows, self.inputs))
             return found, pa.nulls(len(found.score), pa.string())
-        log_odds, contributions = self.model.many(_columns(rows, self.inputs))
-        found = self._scored(_rounded(log_odds))
+        columns = _columns(rows, self.inputs)
+        log_odds, contributions = self.model.many(columns)
+        found = self._scored(columns, rounded(log_odds))
         if contributions is not None:
             return found, self._reasons(rows, contributions, found.probability)
         best = np.sort(np.argsort(-found.probability, kind="stable")[: self.model.explained])
@@ -112,15 +122,21 @@ class Scorer:
 
     def _asked(self, columns: Mapping[str, Any]) -> NDArray[np.float64]:
         """What the pipeline itself answers."""
-        frame = pd.DataFrame({item.name: columns[item.name] for item in self.inputs})
-        return probabilities(self._champion.model, model_frame(frame, self.inputs)) if len(frame) else np.empty(0)
+        frame = self._frame(columns)
+        return probabilities(self._champion.model, frame) if len(frame) else np.empty(0)
 
-    def _scored(self, probability: NDArray[np.float64]) -> ScoredMany:
+    def _frame(self, columns: Mapping[str, Any]) -> pd.DataFrame:
+        """The columns as a pipeline takes them."""
+        return model_frame(pd.DataFrame({item.name: columns[item.name] for item in self.inputs}), self.inputs)
+
+    def _scored(self, columns: Mapping[str, Any], probability: NDArray[np.float64]) -> ScoredMany:
+        """What is seen of these probabilities, which were answered of ``columns``."""
         return ScoredMany(
             probability,
             scores(probability, self._scale),
             bands(probability, self._champion.bands),
             percentiles(probability, self._champion.percentiles),
+            decision=decisions(probability, self._cut) if self._cut else None,
         )
 
 
@@ -135,6 +151,7 @@ def _columns(rows: pa.Table, inputs: Sequence[ModelInput]) -> dict[str, Any]:
     return {item.name: rows[item.name].combine_chunks() for item in inputs}
 
 
-def _rounded(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+def rounded(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities of these log-odds, to DECIMALS places."""
     found: NDArray[np.float64] = np.round(expit(log_odds), DECIMALS)
     return found

@@ -12,7 +12,9 @@ from leadmill.serving import problems
 from leadmill.serving.config import Config, from_environment
 from leadmill.serving.gate import Gate
 from leadmill.serving.openapi import describe
+from leadmill.serving.routes_aliases import alias_routes, batch_paths, check_aliases
 from leadmill.serving.routes_entities import entity_routes
+from leadmill.serving.routes_models import model_routes
 from leadmill.serving.routes_predict import default_route, predict_routes
 from leadmill.serving.routes_service import service_routes
 from leadmill.serving.routes_train import train_routes
@@ -30,6 +32,7 @@ def create_app(config: Config | None = None, use_cases: list[UseCase] | None = N
     """
     config = config or from_environment()
     served = [load_use_case(name) for name in use_case_names()] if use_cases is None else use_cases
+    check_aliases(served)
     state = State(config, served)
     if config.default_use_case and config.default_use_case not in state.served:
         raise UnknownUseCase(config.default_use_case, list(state.served))
@@ -43,7 +46,7 @@ def create_app(config: Config | None = None, use_cases: list[UseCase] | None = N
     app = FastAPI(title="leadmill", version=__version__, lifespan=lifespan, redoc_url=None, openapi_url="/openapi.json")
     app.state.leadmill = state
     problems.install(app, list(state.served))
-    app.add_middleware(Gate, config=config, metrics=state.metrics)
+    app.add_middleware(Gate, config=config, metrics=state.metrics, batches=batch_paths(served))
     for name in state.served:
         app.include_router(predict_routes(state, name))
     if config.default_use_case:
@@ -52,5 +55,7 @@ def create_app(config: Config | None = None, use_cases: list[UseCase] | None = N
     for name in state.served:
         app.include_router(entity_routes(state, name))
         app.include_router(train_routes(state, name))
+        app.include_router(model_routes(state, name))
+        app.include_router(alias_routes(state, name))
     describe(app)
     return app

@@ -20,6 +20,7 @@ class Config:
     connections: int = 8
     largest_body: int = 256 * 1024
     largest_batch: int = 32 * 1024 * 1024
+    largest_query: int = 48 * 1024
     most_entities: int = 10_000
     database_seconds: float = 2.0
     champion_poll: float = 1.0

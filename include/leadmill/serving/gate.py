@@ -20,8 +20,10 @@ _BATCH = "/predict/batch"
 class Gate:
     """ASGI middleware, in the scope: ``leadmill.request_id`` and ``leadmill.began`` (perf_counter)."""
 
-    def __init__(self, app: ASGIApp, config: Config, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, config: Config, metrics: Metrics, batches: frozenset[str] = frozenset()) -> None:
         self._app, self._config, self._metrics = app, config, metrics
+        # Routes of specs that take many entities at once.
+        self._batch_paths = batches
         self._in_flight = self._batches = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,7 +38,7 @@ class Gate:
 
     async def _within_limits(self, scope: Scope, passing: "_Passing") -> None:
         path: str = scope["path"]
-        batch = path.endswith(_BATCH)
+        batch = self._takes_many(path)
         if path in _ALWAYS:
             await passing.through(self._app)
             return
@@ -56,8 +58,10 @@ class Gate:
             self._metrics.in_flight.set(self._in_flight)
 
     def _largest(self, scope: Scope) -> int:
-        batch = scope["path"].endswith(_BATCH)
-        return self._config.largest_batch if batch else self._config.largest_body
+        return self._config.largest_batch if self._takes_many(scope["path"]) else self._config.largest_body
+
+    def _takes_many(self, path: str) -> bool:
+        return path.endswith(_BATCH) or path in self._batch_paths
 
     def _note(self, scope: Scope, passing: "_Passing") -> None:
         seconds = time.perf_counter() - passing.began

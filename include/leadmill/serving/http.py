@@ -24,6 +24,6 @@ def answer(content: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(content, option=_OPTIONS), status, media_type="application/json")
 
 
-def allow(state: State, request: Request, scope: Scope) -> None:
-    """Let the request through where its key has the scope. Raises Problem (401, 403)."""
-    state.keys.check(request, scope)
+def allow(state: State, request: Request, scope: Scope) -> str:
+    """Let the request through where its key has the scope; the key's id. Raises Problem (401, 403)."""
+    return state.keys.check(request, scope)

@@ -25,8 +25,8 @@ class Keys:
         rows = await database.rows(_VALID)
         self._known = {row["key_id"]: (row["digest"], frozenset(row["scopes"]), row["expires_at"]) for row in rows}
 
-    def check(self, request: Request, scope: Scope) -> None:
-        """Let pass whose key may do this. Raises Problem: 401 without a valid key, 403 without the scope."""
+    def check(self, request: Request, scope: Scope) -> str:
+        """The id of the key, which may do this. Raises Problem: 401 without a valid key, 403 without the scope."""
         key = given(request)
         if key is None:
             detail = "Send your API key as 'Authorization: Bearer ...' or 'X-API-Key: ...'."
@@ -39,6 +39,7 @@ class Keys:
             raise Problem("unauthorized", "This API key is unknown, expired or revoked.", headers=_CHALLENGE)
         if scope not in scopes:
             raise Problem("forbidden", f"This needs the scope '{scope}'; the key has {', '.join(sorted(scopes))}.")
+        return parts[0] if parts else ""
 
 
 def given(request: Request) -> str | None:

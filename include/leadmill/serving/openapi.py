@@ -19,6 +19,7 @@ _ERRORS = {
     404: "Unknown",
     405: "Method not allowed",
     413: "Too large",
+    414: "The query is too long",
     415: "Not JSON",
     422: "Says something that cannot be; the errors point at it",
     500: "The service failed",
@@ -70,7 +71,7 @@ def score_body(use_case: UseCase, many: bool = False) -> Schema:
             "online": {"summary": "Features from the online store", "value": {key: example}},
             "payload": {"summary": "Features of the request", "value": {key: example, "payload": payload}},
         }
-        return _body(item, examples)
+        return request_body(item, examples)
     schema = {
         "type": "object",
         "required": ["items"],
@@ -78,22 +79,22 @@ def score_body(use_case: UseCase, many: bool = False) -> Schema:
         # What is wrong with one item is that item's error, so the items themselves are free.
         "properties": {"items": {"type": "array", "minItems": 1, "maxItems": 10_000, "items": {}, "x-item": item}},
     }
-    return _body(schema, {"two": {"value": {"items": [{key: example}, {key: example, "payload": payload}]}}})
+    return request_body(schema, {"two": {"value": {"items": [{key: example}, {key: example, "payload": payload}]}}})
 
 
 def reason_body() -> Schema:
     """Request body of a training: why."""
     reason = {"type": "string", "minLength": 1, "maxLength": 500}
     schema = {"type": "object", "required": ["reason"], "additionalProperties": False, "properties": {"reason": reason}}
-    return _body(schema, {"reason": {"value": {"reason": "new price list"}}}) | {"required": False}
+    return request_body(schema, {"reason": {"value": {"reason": "new price list"}}}) | {"required": False}
 
 
-def _body(schema: Schema, examples: Schema) -> Schema:
+def request_body(schema: Schema, examples: Schema) -> Schema:
     return {"required": True, "content": {"application/json": {"schema": schema, "examples": examples}}}
 
 
 def _payload_schema(use_case: UseCase) -> Schema:
-    features = {column.name: _feature_schema(column) for column in use_case.feature_columns}
+    features = {column.name: feature_schema(column) for column in use_case.feature_columns}
     others = [name for name in (*use_case.features, *use_case.facts) if name not in features]
     levels = {
         f"{column.name}_{level}": {"enum": [0, 1, True, False], "description": f"{column.title}: {level}, one-hot"}
@@ -108,7 +109,7 @@ def _payload_schema(use_case: UseCase) -> Schema:
     }
 
 
-def _feature_schema(column: Column) -> Schema:
+def feature_schema(column: Column) -> Schema:
     kinds = {"int": ["integer", "null"], "float": ["number", "null"], "bool": ["boolean", "null"]}
     found: Schema = {"type": kinds.get(column.type, ["string", "null"]), "description": column.title}
     bounds = {"minimum": column.min, "maximum": column.max}
@@ -159,6 +160,11 @@ def _complete(document: Schema, served: Schema) -> Schema:
     for path, operations in document["paths"].items():
         for operation in operations.values():
             for parameter in operation.get("parameters", ()):
+                if parameter["in"] != "path":
+                    continue
+                if parameter["name"] == "version":
+                    parameter["schema"] = {"type": "string", "pattern": "^[0-9]{1,9}$"}
+                    continue
                 # The key's own form, which FastAPI does not know: it is judged by the spec's key type.
                 parameter["schema"] = schemas.key_schema(served[path.split("/")[3]].use_case)
             errors = operation.pop("x-errors", [500, 503] if path in ("/readyz",) else [500])

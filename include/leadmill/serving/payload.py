@@ -1,8 +1,9 @@
 """Features that a request brings itself: raw values and one-hot names, judged and filled as the ETL does."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pyarrow as pa
 from leadmill.columns import OTHER_LEVEL, UNKNOWN_LEVEL, Column
 from leadmill.errors import nearest
 from leadmill.prepare.imputer import Imputer
+from leadmill.prepare.typed import derived, given
 from leadmill.quality.rules import column_rules
 from leadmill.quality.spelled import RawBatch
 from leadmill.serving.problems import Fault
@@ -31,6 +33,7 @@ class Read:
     pointers: dict[str, str] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
     assumed: dict[str, str] = field(default_factory=dict)
+    derived: set[str] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
 
 
@@ -47,8 +50,15 @@ class Filled:
 class PayloadReader:
     """Reads payloads of one use case for a model that takes the features ``used``; made anew with each champion."""
 
-    def __init__(self, use_case: UseCase, imputer: Imputer, used: frozenset[str]) -> None:
-        self._use_case, self._imputer, self._used = use_case, imputer, used
+    def __init__(
+        self,
+        use_case: UseCase,
+        imputer: Imputer,
+        used: frozenset[str],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._use_case, self._imputer, self._used, self._now = use_case, imputer, used, now
+        self._derived = [column.name for column in use_case.feature_columns if column.derived and column.name in used]
         self._columns = {column.name: column for column in use_case.feature_columns}
         self._declared = {*use_case.features, *use_case.facts}
         self._one_hot: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -151,7 +161,34 @@ class PayloadReader:
                 if row.texts.get(column.name) == UNKNOWN_LEVEL == column.impute:
                     values[number] = UNKNOWN_LEVEL
             typed[column.name] = pd.Series(values, dtype=object)
+        sound = [number for number, row in enumerate(read) if not row.faults]
+        if any(name not in read[number].texts for number in sound for name in self._derived):
+            self._derive(batch, read, sound, typed)
         return pd.DataFrame(typed)
+
+    def _derive(
+        self, batch: RawBatch, read: Sequence[Read], sound: Sequence[int], typed: dict[str, "pd.Series[Any]"]
+    ) -> None:
+        """What ``sql/features.sql`` makes of the sound rows, each alone and of now, where they do not say it.
+
+        Of earlier rows it sees none, so a feature of these stays missing.
+        """
+        entity, size = self._use_case.entity, len(sound)
+        rows = {
+            "row_no": pa.array(sound, pa.int64()),
+            entity.key: pa.nulls(size, pa.int64() if entity.key_type == "int" else pa.string()),
+            "event_timestamp": pa.array([self._now()] * size, pa.timestamp("us", "UTC")),
+            "label": pa.nulls(size, pa.int16()),
+        }
+        for column in given(self._use_case):
+            rows[column.name] = batch[column.name].of_rows(batch[column.name].prepared).take(pa.array(sound))
+        for table in derived(self._use_case, [pa.table(rows)], "d.row_no"):
+            for made in table.to_pylist():
+                row = read[made["row_no"]]
+                for name in self._derived:
+                    if name not in row.texts and made[name] is not None:
+                        typed[name][made["row_no"]] = made[name]
+                        row.derived.add(name)
 
     def _judge(self, column: Column, batch: RawBatch, read: Sequence[Read]) -> None:
         for rule in column_rules(column):
@@ -176,7 +213,7 @@ class PayloadReader:
         imputed = {
             name: self._shown(name, values[name])
             for name in self._columns
-            if name in self._used and name not in said and name not in read.assumed
+            if name in self._used and name not in said and name not in read.assumed and name not in read.derived
         }
         return Filled(values, tuple(read.ignored), imputed, read.assumed)
 

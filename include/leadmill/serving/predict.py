@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from leadmill.scoring.classed import Classed
 from leadmill.scoring.scored import Scored, ScoredMany
 from leadmill.serving.body import fields, invalid, payload_of
 from leadmill.serving.metrics import Metrics
@@ -32,11 +33,14 @@ class Asked:
 
 @dataclass(slots=True)
 class Item:
-    """One entity to be scored: where in the body it stands, its key as written and as stored, and its payload."""
+    """One entity to be scored: where in the body it stands, its key as written and as stored, and its payload.
+
+    Without a key there is a payload.
+    """
 
     number: int
     key: Any
-    stored: str | int
+    stored: str | int | None
     payload: dict[str, Any] | None
 
 
@@ -59,6 +63,12 @@ class Predictor:
         payload, serving = payload_of(found), self._served.champion()
         if payload is None:
             return await self.of_store(stored, serving, asked)
+        return await self.of_payload(stored, payload, serving, asked)
+
+    async def of_payload(
+        self, stored: str | int | None, payload: dict[str, Any], serving: Serving, asked: Asked
+    ) -> dict[str, Any]:
+        """The answer by the features of the request; without a key its key is null. Raises Problem (422)."""
         filled = (await asyncio.to_thread(serving.payloads.fill, [payload]))[0]
         if isinstance(filled, list):
             raise invalid(*filled)
@@ -67,16 +77,25 @@ class Predictor:
         self._note(asked, stored, "payload", filled.values, serving, scored, status)
         return self._answer(stored, serving, scored, status, moment, asked, "payload") | _said(filled)
 
+    async def of_payloads(self, payloads: Sequence[dict[str, Any] | Problem], asked: Asked) -> dict[str, Any]:
+        """The answers to payloads without keys, as :meth:`many` gives them; a Problem is that item's own error."""
+        serving = self._served.champion()
+        results = [{"error": one.as_dict()} if isinstance(one, Problem) else {} for one in payloads]
+        items = [Item(at, None, None, one) for at, one in enumerate(payloads) if not isinstance(one, Problem)]
+        if items:
+            await asyncio.to_thread(self._from_payloads, items, serving, results, asked)
+        return {"request_id": str(asked.request_id), "model_version": serving.scorer.version, "results": results}
+
     async def of_store(self, stored: str | int, serving: Serving, asked: Asked) -> dict[str, Any]:
         """The answer about an entity by its online features. Raises Problem: 404 where it is unknown."""
         entity = await self._served.entity(stored)
         if entity is None:
-            raise self.unknown(stored)
+            raise self.unknown()
         scored, status = await _scored(serving, entity.values), self._served.status(entity)
         self._note(asked, stored, "online", entity.values, serving, scored, status)
         return self._answer(stored, serving, scored, status, entity.event_timestamp, asked, "online")
 
-    def unknown(self, stored: str | int) -> Problem:
+    def unknown(self) -> Problem:
         """No such entity."""
         return Problem("unknown-entity", f"The online store of '{self._name}' has no {self._entity.name} of this key.")
 
@@ -116,11 +135,11 @@ class Predictor:
     ) -> None:
         if not items:
             return
-        entities = await self._served.entities([item.stored for item in items])
+        entities = await self._served.entities([item.stored for item in items if item.stored is not None])
         known = [item for item in items if item.stored in entities]
         for item in items:
             if item.stored not in entities:
-                results[item.number] = {self._entity.key: item.key, "error": self.unknown(item.stored).as_dict()}
+                results[item.number] = {self._entity.key: item.key, "error": self.unknown().as_dict()}
         if known:
             await asyncio.to_thread(self._score_known, known, entities, serving, results, asked)
 
@@ -184,14 +203,21 @@ class Predictor:
             }  # fmt: skip
             features = [row[name] for name in inputs]
             self._log.add(
-                asked.request_id, self._name, str(item.stored), origin, features,
+                asked.request_id, self._name, _key(item.stored), origin, features,
                 (score, probability, status, version), ms,
             )  # fmt: skip
+        if scored.classed is not None:
+            for item, classed in zip(items, scored.classed.each(), strict=True):
+                results[item.number]["prediction"] |= _classes(classed)
+        if serving.scorer.decides:
+            decisions = [None] * len(items) if scored.decision is None else scored.decision.tolist()
+            for item, decision in zip(items, decisions, strict=True):
+                results[item.number]["prediction"]["decision"] = decision
         self._scored.inc(len(items))
 
     def _answer(
         self,
-        stored: str | int,
+        stored: str | int | None,
         serving: Serving,
         scored: Scored,
         status: str,
@@ -209,6 +235,8 @@ class Predictor:
                 "percentile": scored.percentile,
                 "base": scored.base,
                 "reasons": scored.reasons,
+                **(_classes(scored.classed) if scored.classed else {}),
+                **({"decision": scored.decision} if serving.scorer.decides else {}),
             },
             "status": status,
             "age_seconds": self._served.freshness.age() if origin == "online" else 0.0,
@@ -220,7 +248,7 @@ class Predictor:
     def _note(
         self,
         asked: Asked,
-        stored: str | int,
+        stored: str | int | None,
         origin: Origin,
         values: dict[str, Any],
         serving: Serving,
@@ -229,11 +257,15 @@ class Predictor:
     ) -> None:
         features = [values[name] for name in serving.inputs]
         figures = (scored.score, scored.probability, status, serving.scorer.version)
-        self._log.add(asked.request_id, self._name, str(stored), origin, features, figures, asked.ms)
+        self._log.add(asked.request_id, self._name, _key(stored), origin, features, figures, asked.ms)
         self._scored.inc()
 
     def _now(self) -> datetime:
         return self._served.freshness.now() or datetime.now(UTC)
+
+
+def _key(stored: str | int | None) -> str | None:
+    return None if stored is None else str(stored)
 
 
 async def _scored(serving: Serving, values: dict[str, Any]) -> Scored:
@@ -246,6 +278,16 @@ async def _scored(serving: Serving, values: dict[str, Any]) -> Scored:
 def _columns(serving: Serving, rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     """The rows as the columns that the model takes."""
     return {name: [row[name] for row in rows] for name in serving.inputs}
+
+
+def _classes(classed: Classed) -> dict[str, Any]:
+    """What a multiclass use case adds to a prediction."""
+    return {
+        "predicted_class": classed.predicted_class,
+        "probabilities": classed.probabilities,
+        "predicted_value": classed.predicted_value,
+        "interval": classed.interval,
+    }
 
 
 def _said(filled: Filled) -> dict[str, Any]:

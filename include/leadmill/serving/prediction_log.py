@@ -36,7 +36,7 @@ class PredictionLog:
         self,
         request_id: UUID,
         use_case: str,
-        key: str,
+        key: str | None,
         features_from: Origin,
         features: Any,
         scored: tuple[int, float, str, str],

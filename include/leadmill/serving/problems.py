@@ -23,6 +23,7 @@ _TITLES = {
     "unknown-entity": (404, "Unknown entity"),
     "method-not-allowed": (405, "Method not allowed"),
     "too-large": (413, "The request is too large"),
+    "uri-too-long": (414, "The query is too long"),
     "unsupported-media-type": (415, "Not JSON"),
     "invalid": (422, "The request says something that cannot be"),
     "internal": (500, "Something went wrong here"),

@@ -52,7 +52,7 @@ def entity_routes(state: State, name: str) -> APIRouter:
         allow(state, request, "read")
         found = await served.entity(_stored(served, key))
         if found is None:
-            raise predictor.unknown(key)
+            raise predictor.unknown()
         return answer(
             {
                 column: found.stored,
@@ -68,7 +68,7 @@ def entity_routes(state: State, name: str) -> APIRouter:
     async def sample(request: Request) -> Response:
         """One of the entities in the online store, as likely as the next, scored as if it had been asked for."""
         allow(state, request, "score")
-        return answer(await predictor.of_store(await _anyone(state, served), served.champion(), asked(request)))
+        return answer(await predictor.of_store(await anyone(state, served), served.champion(), asked(request)))
 
     @router.get("/model", **documented("read", "Model", "The champion", served.use_case))
     async def model(request: Request) -> Response:
@@ -87,6 +87,7 @@ def entity_routes(state: State, name: str) -> APIRouter:
                 "positives": row.positives,
                 "inputs": [item.name for item in serving.scorer.inputs],
                 "bands": row.bands,
+                **({"decision": row.decision} if served.use_case.decision else {}),
                 "metrics": row.metrics,
             }
         )
@@ -102,18 +103,21 @@ def _stored(served: Served, key: str) -> str | int:
 
 
 def _score(row: Any) -> dict[str, Any] | None:
-    """A row of scores; jsonb comes as text."""
+    """A row of scores; jsonb comes as text, and the ends of an interval belong together."""
     import orjson
 
     if row is None:
         return None
     found = dict(row)
-    if found.get("reasons") is not None:
-        found["reasons"] = orjson.loads(found["reasons"])
+    for name in ("reasons", "probabilities"):
+        if found.get(name) is not None:
+            found[name] = orjson.loads(found[name])
+    if "predicted_low" in found:
+        found["interval"] = {"low": found.pop("predicted_low"), "high": found.pop("predicted_high")}
     return found
 
 
-async def _anyone(state: State, served: Served) -> str | int:
+async def anyone(state: State, served: Served) -> str | int:
     """The key of a random entity: from a few random pages of the table, so it costs the same for any size."""
     table, key = online_table(served.use_case.name), served.use_case.entity.key
     counted = await state.database.row("SELECT reltuples FROM pg_class WHERE oid = to_regclass($1)", table)

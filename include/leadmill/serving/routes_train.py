@@ -27,20 +27,26 @@ def train_routes(state: State, name: str) -> APIRouter:
                                                          body=reason_body(), success=202))  # fmt: skip
     async def train(request: Request) -> Response:
         """Start the training DAG and name the run to follow. What it fits still has to pass the gate."""
-        allow(state, request, "train")
-        body = await request.body()
-        reason = _reason(parse(request.headers.get("content-type"), body)) if body else None
-        try:
-            return answer(await asyncio.to_thread(_start, f"{name}_train", reason), 202)
-        except MissingSetting as error:
-            raise Problem("bad-gateway", f"This service knows no Airflow: {error.variable} is not set.") from error
-        except AirflowRefused as error:
-            raise Problem("bad-gateway", str(error)) from error
+        return await start_training(state, name, request)
 
     return router
 
 
-def _reason(body: Any) -> str:
+async def start_training(state: State, name: str, request: Request) -> Response:
+    """Start the training DAG of that use case; the answer names the run. Raises Problem."""
+    allow(state, request, "train")
+    body = await request.body()
+    reason = reason_of(parse(request.headers.get("content-type"), body)) if body else None
+    try:
+        return answer(await asyncio.to_thread(_start, f"{name}_train", reason), 202)
+    except MissingSetting as error:
+        raise Problem("bad-gateway", f"This service knows no Airflow: {error.variable} is not set.") from error
+    except AirflowRefused as error:
+        raise Problem("bad-gateway", str(error)) from error
+
+
+def reason_of(body: Any) -> str:
+    """Why somebody asks for it. Raises Problem (422)."""
     reason = fields(body, "reason", ("reason",))["reason"]
     if not isinstance(reason, str) or not 0 < len(reason) <= _LONGEST:
         raise invalid(Fault("/reason", f"a text of 1 to {_LONGEST} characters is needed here"))

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from leadmill.decision import Decision
 from leadmill.spec import UseCase
 
 Schema = dict[str, Any]
 _TIME: Schema = {"type": "string", "format": "date-time"}
 _TEXT: Schema = {"type": "string"}
+_NULL: Schema = {"type": "null"}
 _NUMBER: Schema = {"type": "number"}
 _KEYS = {
     "uuid": "7927b2df-8bba-4d29-b9a2-b6e0beafe620",
@@ -32,11 +34,35 @@ def _object(**properties: Schema) -> Schema:
 
 
 def _figures(use_case: UseCase) -> Schema:
+    """What a score consists of; of a multiclass use case it is that of the last class."""
     return {
         use_case.score_column: {"type": "integer", "minimum": 0, "maximum": use_case.score.scale},
         "probability": {"type": "number", "minimum": 0, "maximum": 1},
         "band": {"enum": list(use_case.score.bands)},
         "percentile": {"type": "number", "minimum": 0, "maximum": 100},
+        **(_classes(use_case) if use_case.classes else {}),
+        **(_decided(use_case.decision) if use_case.decision else {}),
+    }
+
+
+def _decided(decision: Decision) -> Schema:
+    told = "By the threshold kept with the version; null where that has none"
+    return {"decision": {"enum": [decision.positive, decision.negative, None], "description": told}}
+
+
+def _classes(use_case: UseCase) -> Schema:
+    title, unit = use_case.label.title or use_case.label.name, use_case.label.unit
+    value = f"{title}{f' in {unit}' if unit else ''}, inside the edges of the predicted class"
+    return {
+        "predicted_class": {
+            "enum": list(use_case.classes),
+            "description": "The most probable, of two the lower",
+            "examples": [use_case.classes[-1]],
+        },
+        "probabilities": _object(**{name: {"type": "number", "minimum": 0, "maximum": 1} for name in use_case.classes}),
+        "predicted_value": {"type": "number", "description": value, "examples": [1250.5]},
+        "interval": _object(low=_NUMBER, high=_NUMBER)
+        | {"description": "Holds the value in four cases of five", "examples": [{"low": 980.0, "high": 1610.0}]},
     }
 
 
@@ -105,7 +131,43 @@ def model_schema(use_case: UseCase) -> Schema:
     return _object(
         version=_TEXT, candidate=_TEXT, serving_since=_TIME, created_at=_TIME, training_rows={"type": "integer"},
         positives={"type": "integer"}, inputs=names, bands={"type": "array"}, metrics={"type": "object"},
+        **({"decision": {"type": ["object", "null"]}} if use_case.decision else {}),
     )  # fmt: skip
+
+
+def models_schema(use_case: UseCase) -> Schema:
+    """Every version, newest first."""
+    one = _version() | {"properties": {**_version()["properties"], "last_decision": {"anyOf": [_decision(), _NULL]}}}
+    return _object(models={"type": "array", "items": one})
+
+
+def version_schema(use_case: UseCase) -> Schema:
+    """One version; ``training`` says on which data and by which code it was trained."""
+    found = _version()
+    found["properties"] |= {"training": {"type": "object"}, "decisions": {"type": "array", "items": _decision()}}
+    return found
+
+
+def decided_schema(use_case: UseCase) -> Schema:
+    """What was decided about a version, and who was champion before."""
+    found = _decision()
+    found["properties"]["champion_before"] = {"anyOf": [_TEXT, _NULL]}
+    return found
+
+
+def _version() -> Schema:
+    nullable = {"anyOf": [_TEXT, _NULL]}
+    return _object(
+        version=_TEXT, serving={"type": "boolean"}, candidate=_TEXT, created_at=_TIME,
+        training_rows={"type": "integer"}, positives={"type": "integer"}, data_fingerprint=_TEXT,
+        training_set=nullable, spec_version=_TEXT, parameters={}, mlflow_run_id=_TEXT, metrics={"type": "object"},
+    )  # fmt: skip
+
+
+def _decision() -> Schema:
+    return _object(
+        version=_TEXT, verdict=_TEXT, reasons={"type": "array", "items": _TEXT}, actor=_TEXT, decided_at=_TIME
+    )
 
 
 def run_schema(use_case: UseCase) -> Schema:

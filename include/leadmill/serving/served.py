@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from leadmill.errors import LeadmillError
@@ -118,9 +118,12 @@ class Served:
             else scorer(self.use_case, load_version(self.use_case, version))
         )
         used = frozenset(item.feature for item in made.inputs)
-        reader = PayloadReader(self.use_case, newest_imputer(self.use_case), used)
+        reader = PayloadReader(self.use_case, newest_imputer(self.use_case), used, self._now)
         since = before.since if before is not None and same else time.time()
         return Serving(made, tuple(item.name for item in made.inputs), reader, since, window)
+
+    def _now(self) -> datetime:
+        return self.freshness.now() or datetime.now(UTC)
 
     def _entity(self, key: str | int, row: dict[str, Any]) -> Entity:
         moment, closed = row.pop("event_timestamp"), row.pop(CLOSED)

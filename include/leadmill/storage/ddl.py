@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from leadmill import names
+from leadmill.decision import Decision
 from leadmill.errors import ColumnChanged
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine
@@ -32,7 +33,8 @@ class TableColumn:
 class Table:
     """A table to be: ``keys`` is its primary key, ``indexes`` say what further indexes are on, and of which kind.
 
-    Tables that only grow get ``brin`` on a time and ``hash`` on a hash: a B-tree there takes most of an insert's time.
+    Tables that only grow get ``brin`` on a time and ``hash`` on what is looked up whole: a B-tree of values that come
+    in no order takes more of an insert's time than all the rest.
     """
 
     name: str
@@ -63,9 +65,26 @@ def label_keys(use_case: UseCase) -> tuple[str, ...]:
     return (use_case.entity.key, "known_at", *(("occurred_at",) if use_case.has_events else ()))
 
 
+def label_columns(use_case: UseCase) -> tuple[TableColumn, ...]:
+    """What is stored of an outcome."""
+    return (
+        _key(use_case),
+        _label(use_case),
+        TableColumn("closed", "boolean NOT NULL", f"Whether it closes the {use_case.entity.name}", "'false'"),
+        TableColumn("occurred_at", "timestamptz", "When the outcome happened"),
+        TableColumn("known_at", "timestamptz NOT NULL", "When the outcome was recorded"),
+        TableColumn("window_id", "bigint NOT NULL", "Window that brought it"),
+    )
+
+
+def _key(use_case: UseCase) -> TableColumn:
+    entity = use_case.entity
+    return TableColumn(entity.key, entity.sql_type + " NOT NULL", f"Key of the {entity.name}")
+
+
 def tables(use_case: UseCase) -> tuple[Table, ...]:
     """Every table of the use case."""
-    key = TableColumn(use_case.entity.key, use_case.entity.sql_type + " NOT NULL", f"Key of the {use_case.entity.name}")
+    key = _key(use_case)
     features = tuple(feature_columns(use_case))
     lineage = (
         TableColumn("imputer_version", "int NOT NULL", "Imputer that filled the row; 0 = the constants of the spec"),
@@ -92,7 +111,7 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
             ),
             ("window_id", "row_no"),
             (
-                f"({use_case.entity.same_key(use_case.entity.key)})",
+                f"USING hash ({use_case.entity.same_key(use_case.entity.key)})",
                 "USING brin (recorded_at)",
                 *(("(content_hash)",) if use_case.has_events else ()),
             ),
@@ -137,19 +156,29 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
         Table(
             names.labels_table(use_case),
             f"{use_case.title}: outcomes, of an entity the one that happened last counts",
-            (
-                key,
-                TableColumn("label", "smallint", f"{use_case.label.title or use_case.label.name}; null: no outcome"),
-                TableColumn("closed", "boolean NOT NULL", f"Whether it closes the {use_case.entity.name}", "'false'"),
-                TableColumn("occurred_at", "timestamptz", "When the outcome happened"),
-                TableColumn("known_at", "timestamptz NOT NULL", "When the outcome was recorded"),
-                TableColumn("window_id", "bigint NOT NULL", "Window that brought it"),
-            ),
+            label_columns(use_case),
             label_keys(use_case),
+        ),
+        Table(
+            names.replaced_labels_table(use_case),
+            f"{use_case.title}: outcomes as they stood until a later window gave another of the same times",
+            (
+                *label_columns(use_case),
+                TableColumn("replaced_by", "bigint NOT NULL", "Window that brought the other"),
+            ),
+            (*label_keys(use_case), "replaced_by"),
         ),
         *(_event_tables(use_case, key) if use_case.has_events else ()),
         *_score_tables(use_case, key),
     )
+
+
+def _label(use_case: UseCase) -> TableColumn:
+    title = use_case.label.title or use_case.label.name
+    if use_case.label.aggregate is None:
+        return TableColumn("label", "smallint", f"{title}; null: no outcome")
+    unit = f" in {use_case.label.unit}" if use_case.label.unit else ""
+    return TableColumn("label", "double precision", f"Amount{unit} that counts into: {title}; null: no amount")
 
 
 def _event_tables(use_case: UseCase, key: TableColumn) -> tuple[Table, ...]:
@@ -200,7 +229,7 @@ def _score_columns(use_case: UseCase, key: TableColumn) -> tuple[TableColumn, ..
     return (
         key,
         TableColumn(use_case.score_column, "int NOT NULL", f"0 to {scale}: {scale} x calibrated probability"),
-        TableColumn("probability", "double precision NOT NULL", "Calibrated probability of the label"),
+        TableColumn("probability", "double precision NOT NULL", f"Calibrated probability of {_scored_event(use_case)}"),
         TableColumn("band", "text NOT NULL", "Band by the cut-offs frozen with the model version"),
         TableColumn(
             "percentile", "double precision NOT NULL", "Share of the population at promotion that scored lower, 0-100"
@@ -211,7 +240,30 @@ def _score_columns(use_case: UseCase, key: TableColumn) -> tuple[TableColumn, ..
         TableColumn("feature_timestamp", "timestamptz NOT NULL", "Event time of the features used"),
         TableColumn("scored_at", "timestamptz NOT NULL", "When it was scored, by the source's clock"),
         TableColumn("run_id", "text NOT NULL", "Airflow run"),
+        *(_class_columns(use_case) if use_case.classes else ()),
+        *(_decision_columns(use_case.decision) if use_case.decision else ()),
     )
+
+
+def _decision_columns(decision: Decision) -> tuple[TableColumn, ...]:
+    """What follows from a score by the version's operating points; another point is one more column."""
+    words = f"{decision.positive} or {decision.negative}"
+    return (TableColumn("decision", "text", f"{words}, by the threshold kept with the version; null: that has none"),)
+
+
+def _class_columns(use_case: UseCase) -> tuple[TableColumn, ...]:
+    """What a multiclass use case adds; score, band and reasons are those of its last class."""
+    return (
+        TableColumn("predicted_class", "text NOT NULL", f"Most probable of {', '.join(use_case.classes)}"),
+        TableColumn("probabilities", "jsonb NOT NULL", "Calibrated probability of each class"),
+        TableColumn("predicted_value", "double precision NOT NULL", "Predicted value, inside the edges of that class"),
+        TableColumn("predicted_low", "double precision NOT NULL", "Lower end of the interval of the value"),
+        TableColumn("predicted_high", "double precision NOT NULL", "Upper end of the interval of the value"),
+    )
+
+
+def _scored_event(use_case: UseCase) -> str:
+    return f"the class {use_case.classes[-1]}" if use_case.classes else "the label"
 
 
 def _score_tables(use_case: UseCase, key: TableColumn) -> tuple[Table, ...]:

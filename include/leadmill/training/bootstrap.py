@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leadmill.training.candidates import SEED
-from leadmill.training.metrics import METRICS, Array, Predictions, better_by, figures, point
+from leadmill.training.metrics import Array, Judged, better_by, point
 from leadmill.training.results import Estimate
 
 RESAMPLES = 500
@@ -14,19 +14,17 @@ _LEVEL = (2.5, 97.5)
 _CELLS = 4_000_000
 
 
-def intervals(predictions: Predictions, weight: Array, groups: NDArray[np.int64]) -> dict[str, Estimate]:
+def intervals(predictions: Judged, weight: Array, groups: NDArray[np.int64]) -> dict[str, Estimate]:
     """Each metric with its 95 % percentile interval."""
     value = point(predictions, weight)
-    drawn: dict[str, list[Array]] = {name: [] for name in METRICS}
+    drawn: dict[str, list[Array]] = {name: [] for name in value}
     for weights in resampled(weight, groups):
-        for name, found in figures(predictions, weights).items():
+        for name, found in predictions.figures(weights).items():
             drawn[name].append(found)
     return {name: _estimate(value[name], np.concatenate(parts)) for name, parts in drawn.items()}
 
 
-def difference(
-    metric: str, challenger: Predictions, champion: Predictions, weight: Array, groups: NDArray[np.int64]
-) -> Estimate:
+def difference(metric: str, challenger: Judged, champion: Judged, weight: Array, groups: NDArray[np.int64]) -> Estimate:
     """By how much the challenger is better on the same rows, with a paired 95 % interval."""
     value = better_by(
         metric,
@@ -34,7 +32,7 @@ def difference(
         np.array([point(champion, weight)[metric]]),
     )
     drawn = [
-        better_by(metric, figures(challenger, weights)[metric], figures(champion, weights)[metric])
+        better_by(metric, challenger.figures(weights)[metric], champion.figures(weights)[metric])
         for weights in resampled(weight, groups)
     ]
     return _estimate(float(value[0]), np.concatenate(drawn))

@@ -9,8 +9,8 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
 
+from leadmill.training.banded import Model, scored_model
 from leadmill.training.encoders import UnknownPart, encoders, width
 from leadmill.training.fitting import CLASSIFY, MEAN_ROW, PREPROCESS
 from leadmill.training.inputs import ModelInput
@@ -43,12 +43,13 @@ class Compiled(Protocol):
         """What each feature contributes to the log-odds of many entities: a row per entity."""
 
 
-def compiled(model: Pipeline, inputs: Sequence[ModelInput]) -> Compiled:
+def compiled(model: Model, inputs: Sequence[ModelInput]) -> Compiled:
     """The pipeline taken apart, where it is one that ``training.fitting.fit_candidate`` makes, or of the same parts.
 
-    Raises UnknownPart.
+    Of a model of bands what the score is of: the classifier of the last band. Raises UnknownPart.
     """
-    steps = model.named_steps
+    pipeline = scored_model(model)
+    steps = pipeline.named_steps
     if set(steps) != {PREPROCESS, CLASSIFY} or not isinstance(steps[PREPROCESS], ColumnTransformer):
         raise UnknownPart("steps of another kind")
     if {item.feature for item in inputs} - {item.name for item in inputs}:
@@ -58,7 +59,7 @@ def compiled(model: Pipeline, inputs: Sequence[ModelInput]) -> Compiled:
     owners = [item.feature for item in inputs]
     if isinstance(classifier, LogisticRegression):
         weights, constant = slope * classifier.coef_[0], slope * float(classifier.intercept_[0]) + intercept
-        return Linear(parts, owners, weights, constant, getattr(model, MEAN_ROW, None))
+        return Linear(parts, owners, weights, constant, getattr(pipeline, MEAN_ROW, None))
     # Splits by sets of levels are read by nobody here.
     by_levels = getattr(classifier, "is_categorical_", None) is not None
     if isinstance(classifier, (RandomForestClassifier, HistGradientBoostingClassifier)) and not by_levels:

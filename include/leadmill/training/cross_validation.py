@@ -1,18 +1,17 @@
 """Every candidate on grouped, stratified folds of the training rows."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leadmill.spec import UseCase
+from leadmill.training.answers import answered
 from leadmill.training.candidates import Parameters
 from leadmill.training.data import Rows
-from leadmill.training.fitting import fit_candidate
+from leadmill.training.fit_banded import fit_model
 from leadmill.training.inputs import ModelInput, model_inputs
-from leadmill.training.metrics import LOWER_IS_BETTER, METRICS, Predictions, point
-from leadmill.training.predict import probabilities
+from leadmill.training.metrics import LOWER_IS_BETTER, point
 from leadmill.training.results import CrossValidation, Folds
 from leadmill.training.split import grouped_folds
 
@@ -29,10 +28,11 @@ def cross_validate(
     other folds only. ``parameters`` as in ``fit_candidate``.
     """
     variants = {
-        name: _over_folds(use_case, candidate, model_inputs(use_case, without=left_out), rows, parameters)
+        name: _over_folds(use_case, candidate, inputs, rows, parameters)
         for name, left_out in use_case.model.variants.items()
+        if (inputs := model_inputs(use_case, left_out, candidate))
     }
-    whole = _over_folds(use_case, candidate, model_inputs(use_case), rows, parameters)
+    whole = _over_folds(use_case, candidate, model_inputs(use_case, candidate=candidate), rows, parameters)
     return CrossValidation(candidate, whole, variants)
 
 
@@ -46,8 +46,8 @@ def fold_figures(
 ) -> dict[str, float]:
     """Every metric on the judging side of ``fold``, of a model fitted on its teaching side."""
     learned, judged = (rows.take(side) for side in fold)
-    model = fit_candidate(candidate, inputs, learned, use_case.model.class_weights, parameters)
-    return point(Predictions(judged.y, probabilities(model, judged.x), learned.base_rate), judged.weight)
+    model = fit_model(use_case, candidate, inputs, learned, parameters, values=False)
+    return point(answered(model, judged, learned.base_rate), judged.weight)
 
 
 def best_candidate(use_case: UseCase, found: Sequence[CrossValidation]) -> str:
@@ -66,13 +66,14 @@ def best_candidate(use_case: UseCase, found: Sequence[CrossValidation]) -> str:
 
 
 def leak_alarm(use_case: UseCase, found: Sequence[CrossValidation]) -> str | None:
-    """A warning when a ROC AUC is too good to be true, else None."""
+    """A warning when a ROC AUC, or the macro F1 of bands, is too good to be true, else None."""
     limit = use_case.model.leak_alarm
+    metric, words = ("macro_f1", "macro F1") if use_case.classes else ("roc_auc", "ROC AUC")
     for result in found:
-        reached = result.metrics["roc_auc"].mean
+        reached = result.metrics[metric].mean
         if reached >= limit:
             return (
-                f"{result.candidate} reaches a cross-validated ROC AUC of {reached:.3f}, at or above "
+                f"{result.candidate} reaches a cross-validated {words} of {reached:.3f}, at or above "
                 f"model.leak_alarm ({limit:g}): an input probably knows the outcome"
             )
     return None
@@ -81,13 +82,13 @@ def leak_alarm(use_case: UseCase, found: Sequence[CrossValidation]) -> str | Non
 def _over_folds(
     use_case: UseCase, candidate: str, inputs: Sequence[ModelInput], rows: Rows, parameters: Parameters | None
 ) -> dict[str, Folds]:
-    narrow = replace(rows, x=rows.x[[item.name for item in inputs]])
+    narrow = rows.restricted(inputs)
     found = [
         fold_figures(use_case, candidate, inputs, narrow, fold, parameters)
         for fold in grouped_folds(narrow.y, narrow.groups)
     ]
     return {
         name: Folds(float(np.mean(values)), float(np.std(values)))
-        for name in METRICS
+        for name in found[0]
         for values in [[fold[name] for fold in found]]
     }

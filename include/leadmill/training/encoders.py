@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import log1p
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ class UnknownPart(Exception):
 class Number:
     """A number, an ordinal or a flag: pulled into ``low`` to ``high``, less ``mean``, by ``scale``, into ``column``.
 
+    With ``log`` all that is done to log(1 + value).
+
     Where it is there a second time, ``bins[n]`` is the column that becomes 1 for a value with n ``edges`` at or below.
     """
 
@@ -37,6 +40,7 @@ class Number:
     column: int
     edges: tuple[float, ...] = ()
     bins: tuple[int, ...] = ()
+    log: bool = False
 
     @property
     def columns(self) -> tuple[int, ...]:
@@ -105,7 +109,8 @@ def row(encoders: Sequence[Encoder], wide: int, values: Mapping[str, Any]) -> ND
     for one in encoders:
         value = values[one.name]
         if isinstance(one, Number):
-            found[one.column] = (min(max(value, one.low), one.high) - one.mean) / one.scale
+            taken = log1p(value) if one.log else value
+            found[one.column] = (min(max(taken, one.low), one.high) - one.mean) / one.scale
             if one.bins:
                 found[one.bins[bisect_right(one.edges, value)]] = 1.0
         else:
@@ -131,7 +136,8 @@ def matrix(encoders: Sequence[Encoder], wide: int, columns: Mapping[str, Any]) -
 
 def scaled(one: Number, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The column of the numbers themselves."""
-    return (np.clip(values, one.low, one.high) - one.mean) / one.scale
+    taken = np.log1p(values) if one.log else values
+    return (np.clip(taken, one.low, one.high) - one.mean) / one.scale
 
 
 def binned(one: Number, values: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -162,8 +168,12 @@ def _mark(found: NDArray[np.float64], columns: NDArray[np.int64]) -> None:
 
 def _numbers(step: Any, names: Sequence[str], at: int) -> list[Number]:
     ends = np.full(len(names), -np.inf), np.full(len(names), np.inf)
-    if isinstance(step, Pipeline) and len(step) == 2 and isinstance(step[0], Winsorizer):
-        ends, step = (step[0].low_, step[0].high_), step[1]
+    parts = list(step) if isinstance(step, Pipeline) else [step]
+    log = len(parts) > 1 and isinstance(parts[0], FunctionTransformer) and parts[0].func is np.log1p
+    parts = parts[1:] if log else parts
+    if len(parts) == 2 and isinstance(parts[0], Winsorizer):
+        ends, parts = (parts[0].low_, parts[0].high_), parts[1:]
+    step = parts[0] if len(parts) == 1 else step
     if isinstance(step, StandardScaler) and step.with_mean and step.with_std:
         means, scales = step.mean_, step.scale_
     elif isinstance(step, FunctionTransformer) and step.func is None:
@@ -171,7 +181,10 @@ def _numbers(step: Any, names: Sequence[str], at: int) -> list[Number]:
     else:
         raise UnknownPart(type(step).__name__)
     figures = zip(names, *(part.tolist() for part in (*ends, means, scales)), strict=True)
-    return [Number(name, low, high, mean, scale, at + n) for n, (name, low, high, mean, scale) in enumerate(figures)]
+    return [
+        Number(name, low, high, mean, scale, at + n, log=log)
+        for n, (name, low, high, mean, scale) in enumerate(figures)
+    ]
 
 
 def _levels(step: OneHotEncoder, names: Sequence[str], at: int) -> list[Level]:

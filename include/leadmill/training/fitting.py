@@ -1,6 +1,5 @@
 """One candidate fitted and calibrated."""
 
-import math
 import warnings
 from collections.abc import Sequence
 from typing import Literal
@@ -11,16 +10,31 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from leadmill.spec import UseCase
 from leadmill.training.candidates import BINNED, BINS, BUILDERS, Parameters
 from leadmill.training.data import Rows
 from leadmill.training.inputs import ModelInput
 from leadmill.training.preprocess import preprocessing
 from leadmill.training.split import grouped_folds
+from leadmill.training.true_share import sigmoid_at_true_share
 
 CALIBRATION_FOLDS = 2
 PREPROCESS, CLASSIFY = "preprocess", "classify"
 # Attribute of a linear pipeline: its mean training row as the classifier sees it, which reasons are measured from.
 MEAN_ROW = "mean_row_"
+
+
+def fit_named(
+    use_case: UseCase,
+    candidate: str,
+    inputs: Sequence[ModelInput],
+    rows: Rows,
+    parameters: Parameters | None = None,
+) -> Pipeline:
+    """A candidate of the spec, declared ones of their kind and with their parameters; see :func:`fit_candidate`."""
+    model = use_case.model
+    given = {**model.parameters_of(candidate), **(parameters or {})}
+    return fit_candidate(model.builder_of(candidate), inputs, rows.restricted(inputs), model.class_weights, given)
 
 
 def fit_candidate(
@@ -39,8 +53,7 @@ def fit_candidate(
 
     With balanced ``class_weights`` both classes weigh the same in the classifier, and the sigmoid brings its answers
     back to the share of positives. Rows that were rebalanced at their source (``rows.oversampled``) teach as they are;
-    the probabilities are then moved to the true share: the odds of a positive were that many times too high (Elkan
-    2001, theorem 2).
+    the sigmoid is then fitted on what each of them stands for in truth (:func:`sigmoid_at_true_share`).
     """
     splits = grouped_folds(rows.y, rows.groups, CALIBRATION_FOLDS)
     given = {**({BINS: BINNED[candidate]} if candidate in BINNED else {}), **(parameters or {})}
@@ -54,9 +67,10 @@ def fit_candidate(
         # Quantiles of counts are often equal, and then one bin serves.
         warnings.filterwarnings("ignore", "Bins whose width are too small|Feature .* is constant", UserWarning)
         model.fit(rows.x, rows.y, **{f"{CLASSIFY}__sample_weight": as_drawn})
-    # The sigmoid is 1 / (1 + exp(a f + b)): b moves the log-odds.
-    sigmoid = classifier.calibrated_classifiers_[0].calibrators[0]
-    sigmoid.b_ += math.log(rows.oversampled)
+        if rows.oversampled != 1.0:
+            sigmoid = classifier.calibrated_classifiers_[0].calibrators[0]
+            x = model.named_steps[PREPROCESS].transform(rows.x)
+            sigmoid.a_, sigmoid.b_ = sigmoid_at_true_share(learner, x, rows, as_drawn)
     if isinstance(learner, LogisticRegression):
         setattr(model, MEAN_ROW, model.named_steps[PREPROCESS].transform(rows.x).mean(axis=0))
     # The folds have served; row numbers of the training set have no place in the stored model.

@@ -1,18 +1,19 @@
 """What each declared feature is worth to a model, its flag and its one-hot columns folded into it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
 
+from leadmill.training.answers import answered
+from leadmill.training.banded import Model, scored_model
 from leadmill.training.candidates import SEED
 from leadmill.training.data import Rows
 from leadmill.training.fitting import CLASSIFY, PREPROCESS
 from leadmill.training.inputs import ModelInput
-from leadmill.training.metrics import Predictions, better_by, point
-from leadmill.training.predict import probabilities
+from leadmill.training.metrics import better_by, point
 from leadmill.training.preprocess import source_column
 from leadmill.training.results import Coefficient, Importance
 
@@ -21,7 +22,7 @@ LIMIT = 10_000
 
 
 def permutation_importance(
-    model: Pipeline, inputs: Sequence[ModelInput], holdout: Rows, metric: str, threshold: float
+    model: Model, inputs: Sequence[ModelInput], holdout: Rows, metric: str, threshold: float
 ) -> list[Importance]:
     """Loss of ``metric`` when a feature and its flag are shuffled together, most important first.
 
@@ -44,12 +45,13 @@ def permutation_importance(
     return sorted(found, key=lambda item: -item.loss)
 
 
-def coefficients(model: Pipeline, inputs: Sequence[ModelInput], train: Rows) -> list[Coefficient]:
+def coefficients(model: Model, inputs: Sequence[ModelInput], train: Rows) -> list[Coefficient]:
     """Coefficients behind a calibrated logistic regression, strongest first; empty for any other model."""
-    linear = model.named_steps[CLASSIFY].calibrated_classifiers_[0].estimator
+    pipeline = scored_model(model)
+    linear = pipeline.named_steps[CLASSIFY].calibrated_classifiers_[0].estimator
     if not isinstance(linear, LogisticRegression):
         return []
-    preprocess = model.named_steps[PREPROCESS]
+    preprocess = pipeline.named_steps[PREPROCESS]
     feature_of = {item.name: item.feature for item in inputs}
     terms = [str(name) for name in preprocess.get_feature_names_out()]
     owners = np.array([feature_of[source_column(term)] for term in terms])
@@ -63,7 +65,6 @@ def coefficients(model: Pipeline, inputs: Sequence[ModelInput], train: Rows) -> 
 
 
 def _figure(
-    model: Pipeline, x: pd.DataFrame, rows: Rows, metric: str, threshold: float
+    model: Model, x: pd.DataFrame, rows: Rows, metric: str, threshold: float
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    predictions = Predictions(rows.y, probabilities(model, x), threshold)
-    return np.array([point(predictions, rows.weight)[metric]])
+    return np.array([point(answered(model, replace(rows, x=x), threshold, values=False), rows.weight)[metric]])

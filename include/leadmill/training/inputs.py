@@ -13,29 +13,38 @@ NUMBERS = frozenset({"int", "float", "ordered"})
 
 @dataclass(frozen=True)
 class ModelInput:
-    """One input column of a model; ``feature`` is the declared column it belongs to (its own name, or its flag's)."""
+    """One input column of a model; ``feature`` is the declared column it belongs to (its own name, or its flag's).
+
+    ``log``: the model takes log(1 + value).
+    """
 
     name: str
     type: str
     encoding: str
     feature: str
     clip: bool = False
+    log: bool = False
 
 
-def model_inputs(use_case: UseCase, without: Sequence[str] = ()) -> tuple[ModelInput, ...]:
+def model_inputs(
+    use_case: UseCase, without: Sequence[str] = (), candidate: str | None = None
+) -> tuple[ModelInput, ...]:
     """Inputs of a model of ``use_case`` in the order of the spec, each flag after its column.
 
-    Features named in ``without`` are left out together with their flags.
+    Features named in ``without`` are left out together with their flags; of a declared ``candidate`` so are those that
+    it does not take.
     """
-    return inputs_of([column for column in use_case.inputs if column.name not in without])
+    declared = use_case.model.declared.get(candidate or "")
+    taken = declared.inputs if declared and declared.inputs else [column.name for column in use_case.inputs]
+    return inputs_of([column for column in use_case.inputs if column.name in taken and column.name not in without])
 
 
 def inputs_of(columns: Sequence[Column]) -> tuple[ModelInput, ...]:
     """Inputs that these columns offer, each flag after its column."""
     found = []
     for column in columns:
-        clip = column.outliers == "clip"
-        found.append(ModelInput(column.name, column.type, encoding(column), column.name, clip))
+        clip, log = column.outliers == "clip", column.transform == "log"
+        found.append(ModelInput(column.name, column.type, encoding(column), column.name, clip, log))
         if column.has_flag:
             found.append(ModelInput(column.flag, "bool", "flag", column.name))
     return tuple(found)

@@ -3,6 +3,7 @@
 import sys
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from math import log1p
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class Linear:
         self._centres = tuple(float(means[list(one.columns)].sum()) for one in encoders)
         self._numbers = [
             (one.name, at, one.low, one.high, one.mean, one.scale, float(heights[one.column]), centre, one.edges,
-             heights[list(one.bins)].tolist())
+             heights[list(one.bins)].tolist(), one.log)
             for one, at, centre in self._terms() if isinstance(one, Number)
         ]  # fmt: skip
         self._levels = [
@@ -53,9 +54,10 @@ class Linear:
     def one(self, values: Mapping[str, Any]) -> tuple[float, list[float]]:
         """Log-odds of one entity, and what each feature contributes to them."""
         found = [0.0] * len(self.features)
-        for name, at, low, high, mean, scale, weight, centre, edges, heights in self._numbers:
+        for name, at, low, high, mean, scale, weight, centre, edges, heights, log in self._numbers:
             value = values[name]
-            inside = low if value < low else high if value > high else value
+            taken = log1p(value) if log else value
+            inside = low if taken < low else high if taken > high else taken
             term = weight * ((inside - mean) / scale)
             if heights:
                 term += heights[bisect_right(edges, value)]

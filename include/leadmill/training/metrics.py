@@ -5,7 +5,8 @@ weights of shape (resamples, rows) and answers one figure per resample.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 METRICS = ("roc_auc", "pr_auc", "log_loss", "brier", "f1", "precision", "recall", "mcc", "lift_at_10")
-LOWER_IS_BETTER = frozenset({"log_loss", "brier"})
+LOWER_IS_BETTER = frozenset({"log_loss", "brier", "calibration_error", "wape"})
+# Neither more nor less of it is better.
+NO_ORDER = frozenset({"coverage"})
 TOP_SHARE = 0.1
 _TINY = 1e-15
 
@@ -26,15 +29,29 @@ class Predictions:
     probability: Array
     threshold: float
 
+    def figures(self, weights: Array) -> dict[str, Array]:
+        """Every metric for every row of ``weights`` (resamples, rows); NaN where a resample holds one class only.
 
-def figures(predictions: Predictions, weights: Array) -> dict[str, Array]:
-    """Every metric for every row of ``weights`` (resamples, rows); NaN where a resample holds one class only.
+        F1, precision, recall and MCC are at the threshold; ``lift_at_10`` is the positive rate among the tenth of the
+        weight with the highest probabilities over the overall positive rate.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = _ranking(self, weights) | _probabilistic(self, weights) | _decisions(self, weights)
+        return {name: found[name] for name in METRICS}
 
-    F1, precision, recall and MCC are at the predictions' threshold; ``lift_at_10`` is the positive rate among the
-    tenth of the weight with the highest probabilities over the overall positive rate.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return _ranking(predictions, weights) | _probabilistic(predictions, weights) | _decisions(predictions, weights)
+    def take(self, index: NDArray[np.int64]) -> Self:
+        """These rows only, by position."""
+        return replace(self, y=self.y[index], probability=self.probability[index])
+
+
+class Judged(Protocol):
+    """Predictions beside what came true, of two classes or of bands."""
+
+    def figures(self, weights: Array) -> dict[str, Array]:
+        """Every metric for every row of ``weights`` (resamples, rows)."""
+
+    def take(self, index: NDArray[np.int64]) -> "Judged":
+        """These rows only, by position."""
 
 
 def better_by(metric: str, challenger: Array, champion: Array) -> Array:
@@ -98,7 +115,7 @@ def _share(part: Array, whole: Array) -> Array:
     return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
 
 
-def point(predictions: Predictions, weight: Array, names: Sequence[str] = METRICS) -> dict[str, float]:
-    """Every metric once, with the rows' own weights."""
-    found = figures(predictions, weight[np.newaxis, :])
-    return {name: float(found[name][0]) for name in names}
+def point(predictions: Judged, weight: Array, names: Sequence[str] | None = None) -> dict[str, float]:
+    """Every metric once, or those of ``names``, with the rows' own weights."""
+    found = predictions.figures(weight[np.newaxis, :])
+    return {name: float(found[name][0]) for name in names or found}

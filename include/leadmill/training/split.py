@@ -32,12 +32,15 @@ def temporal_holdout(use_case: UseCase, frame: pd.DataFrame, onset: pd.Timestamp
     Purged from training: entities that are also in the holdout, and rows whose label matured only after the holdout
     begins. Where the rows are of another kind since ``onset``, the rows since then of a third of the entities judge,
     and every other row of the other entities teaches: else nothing of the new kind would be learned before it is older
-    than the horizon and a fifth of the history (ADR 0012). Raises NotTrainable when all rows are of one moment or
-    nothing is left to learn from.
+    than the horizon and a fifth of the history (ADR 0012). Where the label is a sum, entities stay for years and nearly
+    all of them are among the newest rows too: there as well a third of the entities judges, on the newest rows, and the
+    others teach (ADR 0014). Raises NotTrainable when all rows are of one moment or nothing is left to learn from.
     """
     if onset is None:
         begins = _newest_begin(use_case, frame)
         held = (frame[AS_OF] >= begins).to_numpy()
+        if use_case.label.aggregate:
+            held &= _judges(frame[use_case.entity.key])
         known = (frame[AS_OF] + use_case.label.matures_after < begins).to_numpy()
     else:
         begins, known = onset, np.ones(len(frame), dtype=np.bool_)
@@ -66,7 +69,7 @@ def _judges(entities: "pd.Series[Any]") -> NDArray[np.bool_]:
 
 
 def grouped_folds(
-    y: NDArray[np.int64], groups: NDArray[np.int64], folds: int = FOLDS
+    y: NDArray[np.int64], groups: NDArray[np.int64], folds: int = FOLDS, seed: int = SEED
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """(train, test) pairs of positions: no entity on both sides, entities with a positive row dealt out evenly.
 
@@ -75,7 +78,7 @@ def grouped_folds(
     """
     _, codes = np.unique(groups, return_inverse=True)
     positive = np.bincount(codes, weights=y) > 0
-    order = np.random.default_rng(SEED).permutation(len(positive))
+    order = np.random.default_rng(seed).permutation(len(positive))
     fold = np.empty(len(positive), dtype=np.int64)
     fold[order[np.argsort(positive[order], kind="stable")]] = np.arange(len(positive)) % folds
     return [(np.flatnonzero(fold[codes] != at), np.flatnonzero(fold[codes] == at)) for at in range(folds)]

@@ -3,7 +3,7 @@
 import pytest
 
 from leadmill.errors import ModelContractBroken
-from leadmill.registry.contract import check_contract, inputs_document, inputs_from
+from leadmill.registry.contract import check_classes, check_contract, inputs_document, inputs_from
 from leadmill.spec import UseCase, load_use_case
 from leadmill.training.inputs import model_inputs
 
@@ -42,3 +42,14 @@ def test_another_type_or_order_of_levels_breaks_it(use_case: UseCase) -> None:
     turned = changed(use_case, "asymmetrique_activity_index", levels=("high", "medium", "low"))
     with pytest.raises(ModelContractBroken, match="low < medium < high"):
         check_contract(turned, "3", model_inputs(use_case))
+
+
+def test_a_model_of_other_classes_than_the_spec_has_breaks_it(use_case: UseCase) -> None:
+    banded = use_case.model_copy(update={"classes": ("low", "high")})
+    kept = [{"class": "low", "from": 0, "to": 5}, {"class": "high", "from": 5, "to": 9}]
+    check_classes(banded, "3", kept)
+    check_classes(use_case, "3", None)
+    with pytest.raises(ModelContractBroken, match="its classes are none, those of the spec low, high"):
+        check_classes(banded, "3", None)
+    with pytest.raises(ModelContractBroken, match="its classes are low, high, those of the spec none"):
+        check_classes(use_case, "3", kept)

@@ -9,6 +9,7 @@ from leadmill.registry import rules
 from leadmill.registry.dataset import check_enough, fingerprint
 from leadmill.spec import UseCase, load_use_case
 from leadmill.training.data import Rows
+from leadmill.training.metrics import Predictions
 from leadmill.training.results import Estimate, Holdout
 
 
@@ -39,6 +40,13 @@ def test_ranking_must_be_surely_better_than_the_positive_rate() -> None:
     assert not rules.ranks_better_than_chance(rows(40, 100), held(pr_auc=(float("nan"),) * 3)).holds
 
 
+def test_ranking_is_judged_by_the_roc_auc_where_the_spec_chooses_by_it() -> None:
+    # Nine in ten are positive: of the PR AUC there is next to nothing to win.
+    for low, holds in ((0.51, True), (0.49, False)):
+        figures = held(pr_auc=(0.95, 0.88, 0.99), roc_auc=(0.7, low, 0.8))
+        assert rules.ranks_better_than_chance(rows(90, 100), figures, "roc_auc").holds is holds
+
+
 def test_log_loss_must_beat_the_base_rate() -> None:
     base = -(0.4 * np.log(0.4) + 0.6 * np.log(0.6))
     for loss, holds in ((base - 0.01, True), (base + 0.01, False)):
@@ -52,10 +60,14 @@ def test_a_challenger_as_good_passes_and_a_worse_one_does_not(use_case: UseCase)
     random = np.random.default_rng(1)
     good = np.clip(0.25 + 0.4 * holdout.y + random.normal(0, 0.15, 1000), 0, 1)
     worse = np.clip(good + random.normal(0, 0.2, 1000), 0, 1)
-    assert rules.not_worse_than_champion(use_case, holdout, "1", good, good).holds
-    refused = rules.not_worse_than_champion(use_case, holdout, "1", worse, good)
+    assert rules.not_worse_than_champion(use_case, holdout, "1", said(holdout, good), said(holdout, good)).holds
+    refused = rules.not_worse_than_champion(use_case, holdout, "1", said(holdout, worse), said(holdout, good))
     assert not refused.holds
     assert refused.figures["gain"]["high"] < 0
+
+
+def said(holdout: Rows, probability: np.ndarray) -> Predictions:
+    return Predictions(holdout.y, probability, holdout.base_rate)
 
 
 def test_too_few_rows_or_positives_are_not_trained_on(use_case: UseCase) -> None:
@@ -103,10 +115,11 @@ def test_a_slice_that_loses_is_found_though_the_whole_is_level(use_case: UseCase
     origin = np.where(np.arange(4000) % 5 == 0, "chat", "api")
     noisy = np.where(origin == "chat", np.random.default_rng(3).permutation(true), true)
     slices = {"lead_origin": origin.tolist()}
-    assert rules.no_slice_much_worse(use_case, slices, holdout, true, true).holds
-    found = rules.no_slice_much_worse(use_case, slices, holdout, noisy, true)
+    assert rules.no_slice_much_worse(use_case, slices, holdout, said(holdout, true), said(holdout, true)).holds
+    found = rules.no_slice_much_worse(use_case, slices, holdout, said(holdout, noisy), said(holdout, true))
     assert not found.holds
     assert "lead_origin=chat" in found.sentence
     assert "lead_origin=api" not in found.sentence
     few = {"lead_origin": ["rare" if at < 50 else "api" for at in range(4000)]}
-    assert list(rules.no_slice_much_worse(use_case, few, holdout, noisy, true).figures["slices"]) == ["lead_origin=api"]
+    judged = rules.no_slice_much_worse(use_case, few, holdout, said(holdout, noisy), said(holdout, true))
+    assert list(judged.figures["slices"]) == ["lead_origin=api"]

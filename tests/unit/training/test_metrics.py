@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics as sk
 
 from leadmill.training.bootstrap import difference, intervals
-from leadmill.training.metrics import METRICS, Predictions, figures, point
+from leadmill.training.metrics import METRICS, Predictions, point
 
 
 def sample(size: int = 400, ties: bool = True) -> tuple[Predictions, np.ndarray]:
@@ -59,7 +59,7 @@ def test_a_resample_is_the_same_as_its_rows_repeated() -> None:
     counts = np.random.default_rng(2).integers(0, 4, 60).astype(float)
     rows = np.repeat(np.arange(60), counts.astype(int))
     repeated = Predictions(predictions.y[rows], predictions.probability[rows], 0.4)
-    once = figures(predictions, (counts * weight)[np.newaxis])
+    once = predictions.figures((counts * weight)[np.newaxis])
     assert {name: once[name][0] for name in METRICS} == pytest.approx(point(repeated, weight[rows]))
 
 

@@ -40,6 +40,11 @@ class CrmSummary:
     clock: datetime
     already_loaded: bool = False
 
+    @property
+    def new(self) -> int:
+        """New leads."""
+        return self.leads
+
 
 def load(
     leads: int = 20_000, days: int = 365, seed: int = 7, progress: Progress = lambda done, total: None

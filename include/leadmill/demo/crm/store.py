@@ -5,16 +5,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
-import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv
 from sqlalchemy import Connection, text
 
 from leadmill.demo.crm.dirt import with_junk, with_repeats
 from leadmill.demo.crm.draws import Lives, Random
 from leadmill.demo.crm.facts import facts, new_keys, truth
 from leadmill.demo.crm.schema import FACTS
+from leadmill.demo.warehouse import copy_rows
 
 _IDS = {"activities": "activity_id", "web_visits": "visit_id"}
 
@@ -32,14 +31,14 @@ class Writer:
     def write(self, random: Random, lives: Lives, regime: int) -> None:
         """One block of leads with their facts, dirt included."""
         keys = new_keys(random, len(lives.leads))
-        _copy(self.connection, "sim.truth", truth(lives, keys, regime))
+        copy_rows(self.connection, "sim.truth", truth(lives, keys, regime))
         now = pa.scalar(int(self.clock.timestamp())).cast(pa.timestamp("s"))
         for table, clean in with_junk(random, facts(random, lives, keys)).items():
             rows = with_repeats(random, self._numbered(table, clean)).sort_by("recorded_at")
             known = pc.less_equal(rows["recorded_at"], now)
             self.recorded[table] += pc.sum(known).as_py() or 0
-            _copy(self.connection, f"crm.{table}", rows.filter(known))
-            _copy(self.connection, f"sim.{table}", rows.filter(pc.invert(known)))
+            copy_rows(self.connection, f"crm.{table}", rows.filter(known))
+            copy_rows(self.connection, f"sim.{table}", rows.filter(pc.invert(known)))
 
     def _numbered(self, table: str, rows: pa.Table) -> pa.Table:
         """With an id for each row, in the order of recording."""
@@ -49,16 +48,6 @@ class Writer:
         first = self.last_ids[table] + 1
         self.last_ids[table] += len(rows)
         return rows.add_column(0, _IDS[table], pa.array(np.arange(first, first + len(rows))))
-
-
-def _copy(connection: Connection, table: str, rows: pa.Table) -> None:
-    raw = connection.connection.driver_connection
-    assert isinstance(raw, psycopg.Connection)
-    sink = pa.BufferOutputStream()
-    csv.write_csv(rows, sink, csv.WriteOptions(include_header=False))
-    columns = ", ".join(rows.column_names)
-    with raw.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)".encode()) as copy:
-        copy.write(sink.getvalue())
 
 
 def clock(connection: Connection) -> datetime:

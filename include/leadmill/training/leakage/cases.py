@@ -1,7 +1,7 @@
 """Training rows as the scan looks at them, and the groups into which a column's values fall."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from leadmill.columns import Column
 from leadmill.spec import UseCase
+from leadmill.training.banded import stretched
 from leadmill.training.data import LABEL, WEIGHT, oversampling
 from leadmill.training.inputs import NUMBERS
 from leadmill.training.known import known_values
@@ -53,9 +54,21 @@ class Cases:
 
 
 def cases_of(use_case: UseCase, frame: pd.DataFrame) -> Cases:
-    """The rows of a training frame with every input of the use case's models."""
+    """The rows of a training frame with every input of the use case's models.
+
+    Where the label is a number, ``y`` is whether it rose above ``label.last`` by more than most did: honest features
+    know how large an entity is, so nearly all of next month too, but not where it goes from there. Rows that stayed as
+    they were are left out.
+    """
     ordered = frame.reset_index(drop=True)
-    y, weight = ordered[LABEL].to_numpy(dtype=np.int64), ordered[WEIGHT].to_numpy(dtype=np.float64)
+    if use_case.classes:
+        moved = rise(use_case, ordered)
+        ordered = ordered[moved != 0.0].reset_index(drop=True)
+        moved = moved[moved != 0.0]
+        y = (moved > np.median(moved)).astype(np.int64) if len(moved) else np.empty(0, dtype=np.int64)
+    else:
+        y = ordered[LABEL].to_numpy(dtype=np.int64)
+    weight = ordered[WEIGHT].to_numpy(dtype=np.float64)
     return Cases(
         pd.DataFrame({column.name: known_values(ordered, column) for column in use_case.inputs}),
         y,
@@ -63,6 +76,23 @@ def cases_of(use_case: UseCase, frame: pd.DataFrame) -> Cases:
         pd.factorize(ordered[use_case.entity.key])[0].astype(np.int64),
         oversampling(use_case.model.prior, y, weight),
     )
+
+
+def rise(use_case: UseCase, frame: pd.DataFrame) -> NDArray[np.float64]:
+    """The stretched label of each row less the stretched ``label.last``, where one is named."""
+    found = stretched(frame[LABEL].to_numpy(dtype=np.float64))
+    last = use_case.label.last
+    return found - stretched(frame[last].to_numpy(dtype=np.float64)) if last else found
+
+
+def beside_last(use_case: UseCase, cases: Cases) -> Cases:
+    """The same with every number beside ``label.last``: what a feature that holds the label itself is betrayed by."""
+    known = cases.known.copy()
+    last = stretched(known[use_case.label.last].to_numpy(dtype=np.float64))
+    for column in use_case.inputs:
+        if column.type in ("int", "float"):
+            known[column.name] = stretched(known[column.name].to_numpy(dtype=np.float64)) - last
+    return replace(cases, known=known)
 
 
 def grouped(values: "pd.Series[float] | pd.Series[str]", column: Column) -> tuple[NDArray[np.int64], list[str]]:

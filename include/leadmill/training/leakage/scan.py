@@ -12,7 +12,7 @@ from leadmill.errors import LeakFound
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine
 from leadmill.training.leakage import times
-from leadmill.training.leakage.cases import cases_of
+from leadmill.training.leakage.cases import Cases, beside_last, cases_of
 from leadmill.training.leakage.codes import coding_columns
 from leadmill.training.leakage.decides import deciding_columns
 from leadmill.training.leakage.findings import Finding
@@ -32,8 +32,18 @@ def scan(use_case: UseCase, frame: pd.DataFrame, moment: datetime) -> list[Findi
         *times.rewritten_columns(use_case),
         *times.came_with_outcome(use_case),
         *coding_columns(cases, use_case.inputs),
-        *deciding_columns(cases, use_case.inputs),
+        *_deciding(use_case, cases),
     ]
+
+
+def _deciding(use_case: UseCase, cases: Cases) -> list[Finding]:
+    """Of each column by itself and, where there is a ``label.last``, of each number beside it."""
+    found = deciding_columns(cases, use_case.inputs)
+    if use_case.label.last not in {column.name for column in use_case.inputs}:
+        return found
+    known = {one.feature for one in found}
+    others = [one for one in use_case.inputs if one.type in ("int", "float") and one.name not in known]
+    return found + deciding_columns(beside_last(use_case, cases), others)
 
 
 def refuse_leaks(use_case: UseCase, run_key: str, frame: pd.DataFrame, moment: datetime) -> list[Finding]:

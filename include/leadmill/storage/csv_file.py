@@ -1,7 +1,8 @@
 """A user's CSV file, read line by line in bounded memory, with every fault named by its line."""
 
 import csv
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +16,8 @@ MOST_COLUMNS = 1000
 NUL_SHOWN = "\N{SYMBOL FOR NULL}"
 RESERVED = ("recorded_at", "load_id", "line")
 SYSTEM_COLUMNS = ("ctid", "xmin", "xmax", "cmin", "cmax", "tableoid")
+
+_NUMBER = re.compile(r"[+-]?[0-9]*[.,]?[0-9]+([eE][+-]?[0-9]+)?")
 
 Progress = Callable[[int], None]
 
@@ -50,6 +53,9 @@ def fingerprint(file: Path) -> str:
 class CsvFile:
     """Header and rows of a comma-separated UTF-8 file; use as ``with CsvFile(path) as file``.
 
+    Lines may end in LF or CR LF, in one file both. Numbers are text here: one with a decimal comma is refused later, by
+    the rule of its column.
+
     A byte order mark is dropped, a NUL byte becomes the visible character U+2400 and empty lines are skipped.
     Everything else that is not plain CSV raises FileRejected with its line: bytes that are not UTF-8, another
     delimiter, a quote that never closes, a row with more or fewer fields than the header, a header that is empty,
@@ -73,8 +79,8 @@ class CsvFile:
     def __exit__(self, *_: object) -> None:
         self._stream.close()
 
-    def header(self) -> Header:
-        """The header line; call it first, and once."""
+    def header(self, reserved: Sequence[str] = RESERVED) -> Header:
+        """The header line; call it first, and once. No column may have a name of ``reserved``."""
         titles = self._next()
         if titles is None:
             raise self.rejected("is empty; a header line and rows are needed")
@@ -83,16 +89,19 @@ class CsvFile:
             if other:
                 shown = {"\t": "a tab"}.get(other, f"'{other}'")
                 raise self.rejected(f"its header is separated by {shown}; a comma is needed", 1)
-        columns = tuple(slug(title) for title in titles)
-        self._check_names(titles, columns)
+        if all(_NUMBER.fullmatch(title.strip()) for title in titles):
+            raise self.rejected(
+                "holds numbers only; a header line with the columns' names is needed before the rows", 1
+            )
+        columns = check_names(str(self.path), titles, reserved)
         self._width = len(columns)
         return Header(tuple(titles), columns)
 
-    def rows(self) -> Iterator[Row]:
-        """The rows after the header, in file order."""
+    def rows(self, ragged: bool = False) -> Iterator[Row]:
+        """The rows after the header, in file order; ``ragged``: also those with more or fewer fields than it has."""
         while (values := self._next()) is not None:
             line = self._reader.line_num
-            if len(values) != self._width:
+            if len(values) != self._width and not ragged:
                 raise self.rejected(f"has {len(values)} fields, the header has {self._width}", line)
             yield Row(line, tuple(value or None for value in values))
 
@@ -127,22 +136,30 @@ class CsvFile:
                 raise self.rejected(problem, number) from error
             yield text.replace("\x00", NUL_SHOWN)
 
-    def _check_names(self, titles: list[str], columns: tuple[str, ...]) -> None:
-        if len(columns) > MOST_COLUMNS:
-            raise self.rejected(f"has {len(columns):,} columns; at most {MOST_COLUMNS:,} can be loaded", 1)
-        seen: dict[str, str] = {}
-        for position, (title, column) in enumerate(zip(titles, columns, strict=True), start=1):
-            if not column:
-                raise self.rejected(f"header {position} ({title!r}) has no letter and no digit to name a column by", 1)
-            if column in seen:
-                raise self.rejected(f"the headers '{seen[column]}' and '{title}' are the same column '{column}'", 1)
-            if len(column) > LONGEST_NAME:
-                raise self.rejected(f"header '{title[:80]}' is longer than {LONGEST_NAME} characters", 1)
-            if column in RESERVED:
-                raise self.rejected(f"header '{title}' would be the column '{column}', which the loader writes", 1)
-            if column in SYSTEM_COLUMNS:
-                raise self.rejected(f"header '{title}' is a name that Postgres keeps for itself", 1)
-            seen[column] = title
+
+def check_names(file: str, titles: Sequence[str], reserved: Sequence[str] = RESERVED) -> tuple[str, ...]:
+    """The columns that these headers become. Raises FileRejected where one cannot be a column, or two are the same."""
+
+    def refuse(problem: str) -> FileRejected:
+        return FileRejected(file, problem, 1)
+
+    if len(titles) > MOST_COLUMNS:
+        raise refuse(f"has {len(titles):,} columns; at most {MOST_COLUMNS:,} can be read")
+    seen: dict[str, str] = {}
+    for position, title in enumerate(titles, start=1):
+        column = slug(title)
+        if not column:
+            raise refuse(f"header {position} ({title!r}) has no letter and no digit to name a column by")
+        if column in seen:
+            raise refuse(f"the headers '{seen[column]}' and '{title}' are the same column '{column}'")
+        if len(column) > LONGEST_NAME:
+            raise refuse(f"header '{title[:80]}' is longer than {LONGEST_NAME} characters")
+        if column in reserved:
+            raise refuse(f"header '{title}' would be the column '{column}', which the loader writes")
+        if column in SYSTEM_COLUMNS:
+            raise refuse(f"header '{title}' is a name that Postgres keeps for itself")
+        seen[column] = title
+    return tuple(seen)
 
 
 def check_same_columns(file: CsvFile, header: Header, known: dict[str, str]) -> None:

@@ -4,7 +4,9 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from leadmill.spec import Created
+from leadmill.columns import slug
+from leadmill.layout import Created
+from leadmill.spec import UseCase
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -28,7 +30,7 @@ class CreatedBy:
         >>> CreatedBy(Created(column="No", epoch=EARLIEST, unit="1m")).time("90").isoformat()
         '2000-01-01T01:30:00+00:00'
         """
-        text = (value or "").strip()
+        text = (value or "").strip().removeprefix(self.created.prefix)
         if not _NUMBER.fullmatch(text):
             return None
         number = int(text.partition(".")[0])
@@ -37,3 +39,12 @@ class CreatedBy:
         epoch, unit = self.created.epoch, self.created.unit
         epoch = epoch if epoch.tzinfo else epoch.replace(tzinfo=UTC)
         return epoch + number * unit if (EARLIEST - epoch) / unit <= number < (LATEST - epoch) / unit else None
+
+
+def created_by(use_case: UseCase) -> CreatedBy | None:
+    """The rule of ``source.file.created``, with the bounds that the spec declares for its column."""
+    rule = use_case.source.file.created if use_case.source.file else None
+    if rule is None:
+        return None
+    column = use_case.features.get(slug(rule.column))
+    return CreatedBy(rule, column.min if column else None, column.max if column else None)

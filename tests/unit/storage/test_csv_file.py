@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from leadmill.demo.csv_file import CsvFile
 from leadmill.errors import FileRejected
+from leadmill.storage.csv_file import CsvFile
 
 
 def read(tmp_path: Path, content: bytes) -> tuple[tuple[str, ...], list[tuple[int, tuple[str | None, ...]]]]:
@@ -46,10 +46,25 @@ def test_odd_but_plain_contents_are_kept(tmp_path: Path) -> None:
     ]
 
 
+def test_line_ends_may_be_mixed_and_a_line_may_be_long(tmp_path: Path) -> None:
+    long = b"x" * (10 << 20)
+    _, rows = read(tmp_path, b'id,note\r\n1,a\n2,"b\nc"\r\n3,' + long + b"\n4,0\r\n")
+    assert [(line, len(values[1] or "")) for line, values in rows] == [(2, 1), (4, 3), (5, 10 << 20), (6, 1)]
+
+
+def test_ragged_rows_are_given_where_they_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "leads.csv").write_bytes(b"id,note\n1\n2,x,y\n")
+    with CsvFile(tmp_path / "leads.csv") as file:
+        file.header()
+        assert [row.values for row in file.rows(ragged=True)] == [("1",), ("2", "x", "y")]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", "is empty"),
+        (b"1,2.5,-3\n4,5,6\n", "line 1: holds numbers only; a header line"),
+        (b"id,note\n1,a\r2,b\n", "line 2: is not valid CSV"),
         (b"\n\n", "is empty"),
         (b"id;note\n1;2\n", "line 1: its header is separated by ';'; a comma is needed"),
         (b"id\tnote\n1\t2\n", "line 1: its header is separated by a tab"),
@@ -72,7 +87,7 @@ def test_what_cannot_be_read_exactly_is_refused_with_its_line(tmp_path: Path, co
     with pytest.raises(FileRejected) as refused:
         read(tmp_path, content)
     assert message in str(refused.value)
-    assert str(refused.value).endswith("Nothing was loaded.")
+    assert str(refused.value).endswith("Nothing of it was taken.")
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
@@ -82,6 +97,6 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_endless_line_is_refused_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leadmill.demo.csv_file.LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr("leadmill.storage.csv_file.LONGEST_LINE", 1 << 20)
     with pytest.raises(FileRejected, match="line 2: is longer than 1 MiB"):
         read(tmp_path, b"id,note\n1," + b"x" * (2 << 20))

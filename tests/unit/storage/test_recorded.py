@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from leadmill.demo.recorded import CreatedBy
-from leadmill.spec import Created
+from leadmill.layout import Created
+from leadmill.storage.recorded import CreatedBy
 
 RULE = Created(column="No", epoch=datetime(2025, 1, 1, tzinfo=UTC), unit="1m")
 
@@ -15,6 +15,12 @@ RULE = Created(column="No", epoch=datetime(2025, 1, 1, tzinfo=UTC), unit="1m")
 )
 def test_whole_numbers_count_from_the_epoch(text: str, minutes: int) -> None:
     assert CreatedBy(RULE).time(text) == RULE.epoch + timedelta(minutes=minutes)
+
+
+def test_a_declared_prefix_stands_before_the_number() -> None:
+    rule = CreatedBy(RULE.model_copy(update={"prefix": "LP"}))
+    assert rule.time("LP001002") == RULE.epoch + timedelta(minutes=1002)
+    assert rule.time("LX001002") is None
 
 
 @pytest.mark.parametrize(

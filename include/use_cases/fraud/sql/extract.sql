@@ -1,0 +1,38 @@
+-- Every payment recorded in the window. The columns are the file's headers in lower case (see docs/pipelines).
+SELECT
+    payment_id,
+    class AS fraud,
+    recorded_at,
+    time,
+    v1,
+    v2,
+    v3,
+    v4,
+    v5,
+    v6,
+    v7,
+    v8,
+    v9,
+    v10,
+    v11,
+    v12,
+    v13,
+    v14,
+    v15,
+    v16,
+    v17,
+    v18,
+    v19,
+    v20,
+    v21,
+    v22,
+    v23,
+    v24,
+    v25,
+    v26,
+    v27,
+    v28,
+    amount
+FROM fraud.payments
+WHERE recorded_at > :since AND recorded_at <= :until
+ORDER BY recorded_at, load_id, line

@@ -1,0 +1,9 @@
+-- The outcome stands in the application's own row and is known when the row is recorded; it closes nothing.
+SELECT
+    loan_id,
+    label,
+    false AS closed,
+    recorded_at AS occurred_at,
+    recorded_at AS known_at
+FROM accepted
+WHERE label IS NOT NULL
