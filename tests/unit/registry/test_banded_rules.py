@@ -1,10 +1,14 @@
 """What the gate asks of a challenger that predicts bands."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from leadmill.errors import ModelUnfit
 from leadmill.registry import banded_rules
+from leadmill.registry.external import register
 from leadmill.spec import UseCase, load_use_case
 from leadmill.training.banded_metrics import BandPredictions
 from leadmill.training.data import Rows
@@ -64,3 +68,8 @@ def test_every_class_is_asked_for_its_calibration(use_case: UseCase) -> None:
 )
 def test_intervals_hold_what_they_are_made_for(coverage: tuple[float, float, float], holds: bool) -> None:
     assert banded_rules.intervals_hold(held(coverage=coverage)).holds is holds
+
+
+def test_a_model_from_elsewhere_has_no_bands() -> None:
+    with pytest.raises(ModelUnfit, match="predicts classes"):
+        register(load_use_case("tpv"), Path("model.skops"), "key", "somebody", "why")
