@@ -23,7 +23,9 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> UseCase:
     file = tmp_path_factory.mktemp("use_cases") / "shop" / "use_case.yaml"
-    file.parent.mkdir()
+    (file.parent / "sql").mkdir(parents=True)
+    (file.parent / "sql" / "extract.sql").write_text("SELECT :since, :until", encoding="utf-8")
+    (file.parent / "sql" / "labels.sql").write_text("SELECT 1", encoding="utf-8")
     file.write_text(SPEC, encoding="utf-8")
     return parse_use_case(file)
 
