@@ -63,13 +63,16 @@ def execute(statement: str) -> None:
 
 
 def forget() -> None:
-    """No warehouse, no features, no models."""
+    """No warehouse, no features, no models, and no training that would be found again by its key."""
     clean_database()
     with psycopg.connect(settings.required("LEADMILL_WAREHOUSE_URL"), autocommit=True) as owner:
         owner.execute("DROP SCHEMA IF EXISTS demo CASCADE")
         owner.execute("DROP SCHEMA IF EXISTS x_education CASCADE")
     for model in store.client().search_registered_models():
         store.client().delete_registered_model(model.name)
+    for experiment in store.client().search_experiments():
+        for run in store.client().search_runs([experiment.experiment_id]):
+            store.client().delete_run(run.info.run_id)
 
 
 def forget_scores() -> None:

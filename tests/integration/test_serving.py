@@ -365,9 +365,7 @@ def registered(trained: Trained, candidate: str) -> str:
     """A version of that candidate, fitted on the first training's rows; its figures are nobody's concern here."""
     run, rows = store.client().get_run(trained.run_id), training_set(trained.use_case, trained.run_id)
     model = fit_candidate(candidate, rows.inputs, rows.train)
-    # Without the key by which a training finds its run again.
-    tags = {name: value for name, value in run.data.tags.items() if not name.endswith("run_key")}
-    again = store.client().create_run(run.info.experiment_id, tags=tags).info.run_id
+    again = store.client().create_run(run.info.experiment_id, tags=run.data.tags).info.run_id
     judged = (trained.evaluation.cross_validation[0], replace(trained.evaluation.holdout[0], candidate=candidate))
     return register_version(trained.use_case, again, model, rows.inputs, rows.train, judged)
 
