@@ -1,11 +1,14 @@
 """The scoring API as a process would run it: real HTTP on a free port, in a thread of this process."""
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -64,7 +67,9 @@ def free_port() -> int:
 def serving(use_case: UseCase, key: str | None = None, **limits: Any) -> Iterator[Api]:
     """The service of one use case, ready; with other limits than the usual where given."""
     key = key or api_keys.create("a test", api_keys.SCOPES)
-    config = Config(settings.current().database_url, default_use_case=use_case.name, **{"keys_poll": 0.2, **limits})
+    current = settings.current()
+    limited = {"keys_poll": 0.2, **limits}
+    config = Config(current.database_url, current.mlflow_url, default_use_case=use_case.name, **limited)
     app = create_app(config, [use_case])
     server = uvicorn.Server(uvicorn.Config(app, port=free_port(), log_config=None, access_log=False, loop="uvloop"))
     thread = threading.Thread(target=server.run)
@@ -90,6 +95,38 @@ def served_training(*candidates: str) -> Iterator[Api]:
         with serving(trained.use_case) as api:
             api.trained = trained
             yield api
+
+
+@dataclass
+class Service:
+    """The service as a process of its own; ``log`` is what it wrote."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    key: str
+    log: Path
+
+
+@contextmanager
+def service(key: str, log: Path) -> Iterator[Service]:
+    """A process that serves x_education's champion, ended by SIGTERM."""
+    port = free_port()
+    command = [sys.executable, "-m", "leadmill.serving", "--port", str(port)]
+    with log.open("wb") as file:
+        one = Service(subprocess.Popen(command, stderr=file), f"http://127.0.0.1:{port}", key, log)
+
+    def ready() -> bool:
+        try:
+            return httpx.get(one.url, trust_env=False).json()["champions"]["x_education"] is not None
+        except (httpx.HTTPError, KeyError):
+            return False
+
+    try:
+        until(ready, 60)
+        yield one
+    finally:
+        one.process.terminate()
+        one.process.wait(timeout=30)
 
 
 def until(done: Any, seconds: float = 30.0) -> None:

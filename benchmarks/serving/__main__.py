@@ -23,7 +23,7 @@ import httpx
 import psycopg
 
 from benchmarks.machine import describe
-from benchmarks.serving.load import Measured, measure, script
+from benchmarks.serving.load import Measured, measure, one_by_one, script
 from benchmarks.serving.stock_app import USE_CASE, store
 from leadmill import settings
 from leadmill.demo.generator import generate, write_csv
@@ -71,9 +71,18 @@ def run(folder: Path, rows: int, candidate: str, seconds: float) -> dict[str, An
             }
             ratio = one["leadmill"].per_second / one["stock"].per_second
             sides[str(connections)] = {**{name: asdict(side) for name, side in one.items()}, "ratio": ratio}
+        alone = one_by_one(predict, seconds * 2, keys, api_key)
         ramp = [asdict(step) for step in _ramp(predict, seconds / 2, sends)]
         batch = _batches(ours, api_key, keys)
-    return {**describe(), "rows": rows, "candidate": candidate, "sides": sides, "ramp": ramp, "batch": batch}
+    return {
+        **describe(),
+        "rows": rows,
+        "candidate": candidate,
+        "sides": sides,
+        "one_by_one": alone,
+        "ramp": ramp,
+        "batch": batch,
+    }
 
 
 def _prepare(folder: Path, rows: int, candidate: str) -> list[str]:

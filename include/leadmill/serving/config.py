@@ -14,6 +14,7 @@ class Config:
     """
 
     database_url: str
+    mlflow_url: str
     default_use_case: str | None = None
     in_flight: int = 64
     batches: int = 2
@@ -26,11 +27,11 @@ class Config:
     champion_poll: float = 1.0
     keys_poll: float = 1.0
     clock_poll: float = 5.0
-    log_flush: float = 0.5
+    log_flush: float = 0.05
     log_buffer: int = 50_000
 
 
 def from_environment() -> Config:
     """The service's configuration by this process's settings. Raises MissingSetting."""
     current = settings.current()
-    return Config(database_url=current.database_url, default_use_case=current.default_use_case)
+    return Config(current.database_url, current.mlflow_url, default_use_case=current.default_use_case)

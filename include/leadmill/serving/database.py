@@ -103,7 +103,7 @@ class Database:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
                     self._url,
-                    min_size=2,
+                    min_size=min(2, self._connections),
                     max_size=self._connections,
                     timeout=self._seconds,
                     command_timeout=self._seconds,

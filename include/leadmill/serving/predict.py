@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ from leadmill.serving.metrics import Metrics
 from leadmill.serving.payload import Filled
 from leadmill.serving.prediction_log import Origin, PredictionLog
 from leadmill.serving.problems import Fault, Problem
-from leadmill.serving.served import Served, Serving
+from leadmill.serving.served import Entities, Served, Serving
 
 
 @dataclass(frozen=True)
@@ -136,22 +136,22 @@ class Predictor:
         if not items:
             return
         entities = await self._served.entities([item.stored for item in items if item.stored is not None])
-        known = [item for item in items if item.stored in entities]
+        known = [item for item in items if item.stored in entities.places]
         for item in items:
-            if item.stored not in entities:
+            if item.stored not in entities.places:
                 results[item.number] = {self._entity.key: item.key, "error": self.unknown().as_dict()}
         if known:
             await asyncio.to_thread(self._score_known, known, entities, serving, results, asked)
 
     def _score_known(
-        self, known: Sequence[Item], entities: Any, serving: Serving, results: list[dict[str, Any]], asked: Asked
+        self, known: Sequence[Item], entities: Entities, serving: Serving, results: list[dict[str, Any]], asked: Asked
     ) -> None:
-        found = [entities[item.stored] for item in known]
-        statuses = self._served.statuses(found)
-        moments = [entity.event_timestamp for entity in found]
-        scored = serving.scorer.many(_columns(serving, [entity.values for entity in found]))
-        rows = [entity.values for entity in found]
-        self._tell(known, rows, statuses, moments, serving, scored, results, asked, "online")
+        places = [entities.places[item.stored] for item in known if item.stored is not None]
+        scored = serving.scorer.many({name: entities.columns[name] for name in serving.inputs})
+        statuses = self._served.statuses(entities)
+        self._tell(
+            known, places, entities.columns, statuses, entities.moments, serving, scored, results, asked, "online"
+        )
 
     def _from_payloads(
         self, items: Sequence[Item], serving: Serving, results: list[dict[str, Any]], asked: Asked
@@ -166,17 +166,18 @@ class Predictor:
                 results[item.number] = {self._entity.key: item.key, "error": invalid(*faults).as_dict()}
         if not sound:
             return
-        rows = [one.values for _, one in sound]
-        scored, moment = serving.scorer.many(_columns(serving, rows)), self._now()
-        known = [item for item, _ in sound]
-        self._tell(known, rows, ["fresh"] * len(rows), [moment] * len(rows), serving, scored, results, asked, "payload")
+        columns = {name: [one.values[name] for _, one in sound] for name in serving.inputs}
+        scored, moment, places = serving.scorer.many(columns), self._now(), range(len(sound))
+        known, statuses, moments = [item for item, _ in sound], ["fresh"] * len(sound), [moment] * len(sound)
+        self._tell(known, places, columns, statuses, moments, serving, scored, results, asked, "payload")
         for item, one in sound:
             results[item.number] |= _said(one)
 
     def _tell(
         self,
         items: Sequence[Item],
-        rows: Sequence[dict[str, Any]],
+        places: Sequence[int],
+        columns: Mapping[str, Sequence[Any]],
         statuses: Sequence[str],
         moments: Sequence[datetime],
         serving: Serving,
@@ -185,34 +186,33 @@ class Predictor:
         asked: Asked,
         origin: Origin,
     ) -> None:
-        """Write the answers down, in the log too."""
-        version, ms, inputs = serving.scorer.version, asked.ms, serving.inputs
-        figures = zip(
-            scored.score.tolist(), scored.probability.tolist(), scored.band.tolist(), scored.percentile.tolist(),
-            strict=True,
-        )  # fmt: skip
-        told = zip(items, rows, statuses, moments, figures, strict=True)
-        for item, row, status, moment, (score, probability, band, percentile) in told:
+        """Write the answers down, in the log too; what was scored of an item stands at its place in the columns."""
+        score, probability = scored.score.tolist(), scored.probability.tolist()
+        band, percentile = scored.band.tolist(), scored.percentile.tolist()
+        for item, at in zip(items, places, strict=True):
             results[item.number] = {
                 self._entity.key: item.stored,
                 "prediction": {
-                    self._score: score, "probability": probability, "band": band, "percentile": percentile,
+                    self._score: score[at], "probability": probability[at],
+                    "band": band[at], "percentile": percentile[at],
                 },
-                "status": status,
-                "feature_timestamp": moment,
+                "status": statuses[at],
+                "feature_timestamp": moments[at],
             }  # fmt: skip
-            features = [row[name] for name in inputs]
-            self._log.add(
-                asked.request_id, self._name, _key(item.stored), origin, features,
-                (score, probability, status, version), ms,
-            )  # fmt: skip
         if scored.classed is not None:
-            for item, classed in zip(items, scored.classed.each(), strict=True):
-                results[item.number]["prediction"] |= _classes(classed)
+            classes = list(scored.classed.each())
+            for item, at in zip(items, places, strict=True):
+                results[item.number]["prediction"] |= _classes(classes[at])
         if serving.scorer.decides:
-            decisions = [None] * len(items) if scored.decision is None else scored.decision.tolist()
-            for item, decision in zip(items, decisions, strict=True):
-                results[item.number]["prediction"]["decision"] = decision
+            decisions = [None] * len(statuses) if scored.decision is None else scored.decision.tolist()
+            for item, at in zip(items, places, strict=True):
+                results[item.number]["prediction"]["decision"] = decisions[at]
+        features = list(zip(*(columns[name] for name in serving.inputs), strict=True))
+        told = [
+            (_key(item.stored), features[at], score[at], probability[at], statuses[at])
+            for item, at in zip(items, places, strict=True)
+        ]
+        self._log.add(asked.request_id, self._name, origin, serving.scorer.version, asked.ms, told)
         self._scored.inc(len(items))
 
     def _answer(
@@ -256,8 +256,8 @@ class Predictor:
         status: str,
     ) -> None:
         features = [values[name] for name in serving.inputs]
-        figures = (scored.score, scored.probability, status, serving.scorer.version)
-        self._log.add(asked.request_id, self._name, _key(stored), origin, features, figures, asked.ms)
+        told = [(_key(stored), features, scored.score, scored.probability, status)]
+        self._log.add(asked.request_id, self._name, origin, serving.scorer.version, asked.ms, told)
         self._scored.inc()
 
     def _now(self) -> datetime:
@@ -273,11 +273,6 @@ async def _scored(serving: Serving, values: dict[str, Any]) -> Scored:
     if serving.scorer.light:
         return serving.scorer.one(values)
     return await asyncio.to_thread(serving.scorer.one, values)
-
-
-def _columns(serving: Serving, rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    """The rows as the columns that the model takes."""
-    return {name: [row[name] for row in rows] for name in serving.inputs}
 
 
 def _classes(classed: Classed) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Literal
@@ -20,8 +21,10 @@ _COLUMNS = (
     "model_version", "latency_ms", "predicted_at",
 )  # fmt: skip
 # Few enough to be made ready between two requests.
-_AT_ONCE = 500
+_AT_ONCE = 200
 Origin = Literal["online", "payload"]
+Told = tuple[str | None, Sequence[Any], int, float, str]
+"""Key, the model's inputs in their order, score, probability and status of one answer."""
 
 
 class PredictionLog:
@@ -33,22 +36,18 @@ class PredictionLog:
         self._flushing = asyncio.Lock()
 
     def add(
-        self,
-        request_id: UUID,
-        use_case: str,
-        key: str | None,
-        features_from: Origin,
-        features: Any,
-        scored: tuple[int, float, str, str],
-        latency_ms: float,
+        self, request_id: UUID, use_case: str, origin: Origin, version: str, latency_ms: float, told: Sequence[Told]
     ) -> None:
-        """Keep one answer; ``features`` are the model's inputs in order, ``scored`` is score, probability, status and
-        version."""
-        if len(self._rows) >= self._size:
-            self._metrics.dropped.inc()
-            return
+        """Keep the answers of one request."""
+        fitting = told[: max(self._size - len(self._rows), 0)]
+        if len(fitting) < len(told):
+            self._metrics.dropped.inc(len(told) - len(fitting))
+        now = datetime.now(UTC)
         # What is hashed and written is made later, in the background.
-        self._rows.append((request_id, use_case, key, features_from, features, *scored, latency_ms, datetime.now(UTC)))
+        self._rows.extend(
+            (request_id, use_case, key, origin, features, score, probability, status, version, latency_ms, now)
+            for key, features, score, probability, status in fitting
+        )
 
     async def flush(self, database: Database) -> None:
         """Write what is kept; where the database is away it stays kept."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from leadmill.errors import LeadmillError
 from leadmill.features.online_row import CLOSED, constants, select_row, select_rows
 from leadmill.prepare.donors import newest_imputer
-from leadmill.registry.champion import champion_version, load_version
+from leadmill.registry.champion import load_version
 from leadmill.scoring.scorer import Scorer, scorer
 from leadmill.serving.body import Keys
 from leadmill.serving.database import Database
@@ -23,6 +23,7 @@ from leadmill.spec import UseCase
 
 log = logging.getLogger("leadmill.serving")
 _FAILED_AGAIN = 30.0
+_MOMENT = "event_timestamp"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,16 @@ class Entity:
     event_timestamp: datetime
     closed: bool
     values: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Entities:
+    """The online features of many entities: columns of equal length, and the place of each stored key in them."""
+
+    places: dict[str | int, int]
+    moments: Sequence[datetime]
+    closed: Sequence[bool]
+    columns: dict[str, Sequence[Any]]
 
 
 class Served:
@@ -68,11 +79,18 @@ class Served:
         row = await self._database.row(self._one, key)
         return None if row is None else self._entity(key, dict(row))
 
-    async def entities(self, keys: list[str | int]) -> dict[str | int, Entity]:
+    async def entities(self, keys: list[str | int]) -> Entities:
         """The online features of those keys that have any. Raises Problem (503)."""
         rows = await self._database.rows(self._many, keys)
-        name = self.use_case.entity.key
-        return {row[name]: self._entity(row[name], dict(row)) for row in rows}
+        columns: dict[str, Sequence[Any]] = (
+            dict(zip(rows[0].keys(), zip(*rows, strict=True), strict=True)) if rows else {}
+        )
+        for name, values in columns.items():
+            if None in values:
+                constant = self._constants.get(name)
+                columns[name] = [constant if value is None else value for value in values]
+        stored, moments, closed = (columns.pop(name, ()) for name in (self.use_case.entity.key, _MOMENT, CLOSED))
+        return Entities({key: place for place, key in enumerate(stored)}, moments, closed, columns)
 
     def status(self, entity: Entity) -> str:
         """closed, stale or fresh, as batch scoring says it."""
@@ -80,16 +98,16 @@ class Served:
             return "closed"
         return "stale" if self.freshness.stale(str(entity.stored)) else "fresh"
 
-    def statuses(self, entities: Iterable[Entity]) -> list[str]:
+    def statuses(self, entities: Entities) -> list[str]:
         """:meth:`status` of many."""
         usual, refused = "stale" if self.freshness.late() else "fresh", self.freshness.refused()
         return [
-            "closed" if one.closed else "stale" if refused and str(one.stored) in refused else usual for one in entities
+            "closed" if closed else "stale" if refused and str(key) in refused else usual
+            for key, closed in zip(entities.places, entities.closed, strict=True)
         ]
 
-    async def refresh(self) -> None:
-        """Load the champion where it is another one than before, or where newer imputers came; the rest stays."""
-        version = await asyncio.to_thread(champion_version, self.use_case)
+    async def refresh(self, version: str | None) -> None:
+        """Load the champion of that version where it is another than before, or where newer imputers came."""
         if version is None:
             self.serving = None
             return
@@ -126,7 +144,7 @@ class Served:
         return self.freshness.now() or datetime.now(UTC)
 
     def _entity(self, key: str | int, row: dict[str, Any]) -> Entity:
-        moment, closed = row.pop("event_timestamp"), row.pop(CLOSED)
+        moment, closed = row.pop(_MOMENT), row.pop(CLOSED)
         if None in row.values():
             row = {name: self._constants.get(name) if value is None else value for name, value in row.items()}
         return Entity(key, moment, closed, row)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from leadmill.errors import LeadmillError
+from leadmill.serving.champions import Champions
 from leadmill.serving.config import Config
 from leadmill.serving.database import Database
 from leadmill.serving.keys import Keys
@@ -17,6 +18,9 @@ from leadmill.serving.served import Served
 from leadmill.spec import UseCase
 
 log = logging.getLogger("leadmill.serving")
+# A batch of 10,000 makes some 40,000 objects: by Python's own threshold of 700 they are looked through again and again,
+# which took half of its time.
+_GARBAGE = (100_000, 20, 50)
 
 
 class State:
@@ -25,6 +29,8 @@ class State:
     def __init__(self, config: Config, use_cases: list[UseCase]) -> None:
         self.config, self.metrics, self.keys = config, Metrics(), Keys()
         self.database = Database(config.database_url, config.connections, config.database_seconds)
+        self._mlflow = Database(config.mlflow_url, 1, config.database_seconds)
+        self._champions = Champions(self._mlflow)
         self.served = {one.name: Served(one, self.database, self.metrics) for one in use_cases}
         self.log = PredictionLog(config.log_buffer, self.metrics)
         self.predictors = {
@@ -45,6 +51,7 @@ class State:
         """Begin to look; what is needed comes when the database answers."""
         config = self.config
         self._loop("keys", config.keys_poll, lambda: self.keys.refresh(self.database))
+        self._loop("champions", config.champion_poll, self._champions.refresh)
         self._loop("log", config.log_flush, lambda: self.log.flush(self.database))
         for name, one in self.served.items():
             self._loop(f"{name}/seen", config.champion_poll, lambda one=one: self._champion(one))  # type: ignore[misc]
@@ -57,12 +64,13 @@ class State:
         await asyncio.gather(*self._loops, return_exceptions=True)
         await self.log.close(self.database)
         await self.database.close()
+        await self._mlflow.close()
 
     async def _champion(self, served: Served) -> None:
         if served.freshness.window is None:
             # Before the first look; afterwards the clock's own loop is enough.
             await served.freshness.refresh(self.database)
-        await served.refresh()
+        await served.refresh(await self._champions.version(served.use_case.name))
 
     def _loop(self, name: str, seconds: float, look: Callable[[], Awaitable[None]]) -> None:
         async def forever() -> None:
@@ -87,6 +95,7 @@ class State:
             self._settled = True
             gc.collect()
             gc.freeze()
+            gc.set_threshold(*_GARBAGE)
 
     def _complain(self, name: str, error: Exception, said: str) -> str:
         """Log an error once, not once a second."""

@@ -154,11 +154,14 @@ def as_codes(values: Any) -> tuple[NDArray[np.int64], list[Any]]:
     """Levels, from a list, from numpy or from Arrow: their places in a list of the different ones, and that list."""
     import pyarrow as pa
 
-    array = values if isinstance(values, (pa.Array, pa.ChunkedArray)) else pa.array(values, pa.string())
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-    coded = array.dictionary_encode(null_encoding="encode")
-    return coded.indices.to_numpy(zero_copy_only=False), coded.dictionary.to_pylist()
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if isinstance(values, pa.Array):
+        coded = values.dictionary_encode(null_encoding="encode")
+        return coded.indices.to_numpy(zero_copy_only=False), coded.dictionary.to_pylist()
+    seen = list(dict.fromkeys(values))
+    places = {value: place for place, value in enumerate(seen)}
+    return np.fromiter(map(places.__getitem__, values), dtype=np.int64, count=len(values)), seen
 
 
 def _mark(found: NDArray[np.float64], columns: NDArray[np.int64]) -> None:
