@@ -33,6 +33,7 @@ def rescore() -> dict[str, Any]:
     scores = names.scores_table(use_case())
     with psycopg.connect(settings.current().database_url, autocommit=True) as connection:
         connection.execute(f"UPDATE {scores} SET model_version = '0'".encode())
+        connection.execute(f"UPDATE {names.score_runs_table(use_case())} SET complete_for = '0'".encode())
         connection.execute(f"VACUUM (ANALYZE) {names.score_rows_table(use_case())}".encode())
     staged = sum(score_chunk(use_case(), RUN, chunk) for chunk in plan(use_case(), RUN))
     context = multiprocessing.get_context("spawn")

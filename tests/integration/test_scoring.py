@@ -17,6 +17,8 @@ from scoring_support import (
     SCORES,
     Trained,
     assert_same,
+    assert_totals_hold,
+    changed_by_hand,
     execute,
     forget_scores,
     score,
@@ -44,6 +46,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:pandas only supports SQLAlchemy:UserWarning"),
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
 ]
+
+
+SEEN = ("read", "accepted", "rejected", "already_seen")
+TOUCHED = ("touched", "appended", "unchanged", "refused", "prepared")
 
 
 @pytest.fixture(scope="module")
@@ -142,13 +148,16 @@ def test_only_what_changed_is_scored_again(unscored: Trained) -> None:
     assert [chunk.rows for chunk in plan(use_case, "score-2")] == [0]
     assert needs.unscored(use_case) == 0
     execute(f"UPDATE {SCORES} SET scored_at = '2001-01-01Z' WHERE lead_id IN (SELECT lead_id FROM {SCORES} LIMIT 2)")
+    changed_by_hand()
     assert [chunk.rows for chunk in plan(use_case, "score-2")] == [needs.unscored(use_case)] == [2]
     execute(f"UPDATE {SCORES} SET scored_at = (SELECT max(scored_at) FROM {SCORES})")
-    columns = "lead_id, created_timestamp, imputer_version, spec_version, content_hash, window_id"
+    assert [chunk.rows for chunk in plan(use_case, "score-2")] == [0]
+    assert publish_scores(use_case, "score-2", 0).total == leads
+    columns = "lead_id, created_timestamp, imputer_version, spec_version, content_hash"
     listed = ", ".join(item.name for item in champion(use_case).inputs)
     execute(
-        f"INSERT INTO features.x_education (event_timestamp, {columns}, {listed}) "
-        f"SELECT event_timestamp + interval '1 minute', {columns}, {listed} "
+        f"INSERT INTO features.x_education (event_timestamp, window_id, {columns}, {listed}) "
+        f"SELECT event_timestamp + interval '1 minute', window_id + 1, {columns}, {listed} "
         "FROM features.x_education_latest ORDER BY lead_id LIMIT 3"
     )
     try:
@@ -168,37 +177,50 @@ def test_a_lead_is_stale_while_its_newest_verified_row_is_a_rejected_one(unscore
     use_case = unscored.use_case
     score(use_case, "score-1")
     lead = query(f"SELECT lead_id FROM {SCORES} LIMIT 1")[0]["lead_id"]
-    verified = query("SELECT max(window_id) AS w FROM ops.windows WHERE status = 'published'")[0]["w"]
-    execute(
-        "INSERT INTO ops.windows (use_case, until, source_now, status) "
-        "VALUES ('x_education', '2099-01-02Z', '2099-01-02Z', 'open')"
-    )
-    opened = query("SELECT max(window_id) AS w FROM ops.windows")[0]["w"]
+
+    def opened() -> int:
+        execute(
+            "INSERT INTO ops.windows (use_case, until, source_now, status) "
+            "VALUES ('x_education', '2099-01-02Z', '2099-01-02Z', 'open')"
+        )
+        return query("SELECT max(window_id) AS w FROM ops.windows")[0]["w"]
+
+    def published(window: int) -> None:
+        nothing = ", ".join(f"{name} = 0" for name in (*SEEN, *TOUCHED))
+        execute(f"UPDATE ops.windows SET status = 'published', {nothing} WHERE window_id = {window}")
+
+    windows = [opened()]
     reject = (
         "INSERT INTO rejected.x_education (window_id, row_no, suite, recorded_at, key, rules, row) "
-        "VALUES ({}, -1, 'raw', '{}', '{}', '{{broken}}', '{{}}')"
+        "VALUES ({}, -1, 'raw', '2099-01-01Z', '{}', '{{broken}}', '{{}}')"
     )
     accept = (
         "INSERT INTO raw.x_education (window_id, row_no, recorded_at, content_hash, lead_id) "
-        f"VALUES ({{}}, -2, '{{}}', gen_random_uuid(), '{lead}')"
+        f"VALUES ({{}}, -2, '2098-12-31Z', gen_random_uuid(), '{lead}')"
     )
     try:
-        execute(reject.format(opened, "2099-01-01Z", lead))
+        execute(reject.format(windows[0], lead.upper()))
         assert publish_scores(use_case, "score-2").stale == 0, "the window is not published yet"
-        execute(reject.format(verified, "2099-01-01Z", lead.upper()))
+        published(windows[0])
         assert publish_scores(use_case, "score-3").stale == 1
         assert query(f"SELECT lead_id FROM {SCORES} WHERE status = 'stale'") == [{"lead_id": lead}]
-        execute(accept.format(opened, "2099-01-01Z"))
-        assert publish_scores(use_case, "score-4").stale == 1, "the mended row is not verified yet"
-        execute("DELETE FROM raw.x_education WHERE row_no = -2")
-        execute(accept.format(verified, "2098-12-31Z"))
+        due_again()
+        assert score(use_case, "score-4").stale == 1, "a new score of it is no fresher"
+        assert query(f"SELECT lead_id FROM {HISTORY} WHERE status = 'stale'") == [{"lead_id": lead}]
+        assert_totals_hold()
+        windows.append(opened())
+        execute(accept.format(windows[1]))
+        published(windows[1])
         assert publish_scores(use_case, "score-5").stale == 1, "the accepted row is the older one"
         execute("UPDATE raw.x_education SET recorded_at = '2099-01-01Z' WHERE row_no = -2")
-        assert publish_scores(use_case, "score-6").stale == 0
+        execute(f"UPDATE ops.windows SET status = 'open' WHERE window_id = {windows[1]}")
+        assert publish_scores(use_case, "score-6").stale == 1, "the mended row is not verified yet"
+        published(windows[1])
+        assert publish_scores(use_case, "score-7").stale == 0
     finally:
         execute("DELETE FROM rejected.x_education WHERE row_no = -1")
         execute("DELETE FROM raw.x_education WHERE row_no = -2")
-        execute(f"DELETE FROM ops.windows WHERE window_id = {opened}")
+        execute(f"DELETE FROM ops.windows WHERE window_id IN ({', '.join(map(str, windows))})")
 
 
 def test_every_lead_is_stale_when_nothing_was_verified_for_too_long(unscored: Trained) -> None:
@@ -208,6 +230,7 @@ def test_every_lead_is_stale_when_nothing_was_verified_for_too_long(unscored: Tr
         update={"score": use_case.score.model_copy(update={"stale_after": timedelta(seconds=1)})}
     )
     assert publish_scores(hasty, "score-2").stale == total
+    assert_totals_hold()
     assert publish_scores(use_case, "score-3").stale == 0
 
 
@@ -221,7 +244,8 @@ def test_a_chunk_of_an_older_run_is_never_published(unscored: Trained) -> None:
     assert_same(state(), wanted)
     execute(f"UPDATE {SCORES} SET model_version = 'another', scored_at = scored_at + interval '1 day'")
     assert score_chunk(use_case, "old", old[0]) == old[0].rows
-    assert publish_scores(use_case, "old").model_versions == ("another",)
+    assert publish_scores(use_case, "old").published == 0
+    assert query(f"SELECT DISTINCT model_version FROM {SCORES}") == [{"model_version": "another"}]
     assert query(f"SELECT count(*) AS n FROM {HISTORY} WHERE run_id = 'old'")[0]["n"] == 0
 
 
@@ -267,6 +291,7 @@ def due_again(leads: int | None = None) -> None:
         f"UPDATE {SCORES} SET model_version = '0' WHERE lead_id IN "
         f"(SELECT lead_id FROM {SCORES} ORDER BY lead_id LIMIT {leads or 'ALL'})"
     )
+    changed_by_hand()
 
 
 def by_run(table: str = SCORES) -> dict[str, int]:
@@ -342,6 +367,7 @@ def test_killed_while_scores_are_replaced_and_run_again(unscored: Trained, point
             assert by_run() == (new if point == "score.after_publish" else {"score-1": leads})
         assert publish_scores(use_case, "score-2", staged).published == number
         assert by_run(HISTORY) == {"score-1": leads, "score-2": number}
+        assert_totals_hold()
         if wanted is not None:
             assert_same(state(), wanted)
         wanted = state()
@@ -351,12 +377,14 @@ def test_a_score_never_replaces_one_that_was_made_later(unscored: Trained) -> No
     use_case = unscored.use_case
     leads = score(use_case, "score-1").total
     due_again()
-    staged = stage(use_case, "score-2")
     later = f"SELECT lead_id FROM {SCORES} ORDER BY lead_id LIMIT 2"
     execute(f"UPDATE {SCORES} SET scored_at = scored_at + interval '1 day' WHERE lead_id IN ({later})")
+    staged = stage(use_case, "score-2")
+    assert staged == leads
     assert publish_scores(use_case, "score-2", staged).published == leads - 2
     assert publish_scores(use_case, "score-2", staged).published == leads - 2
     assert by_run() == {"score-1": 2, "score-2": leads - 2}
+    assert_totals_hold()
     assert by_run(HISTORY) == {"score-1": leads, "score-2": leads - 2}
 
 
@@ -367,6 +395,7 @@ def test_a_run_that_is_run_again_is_in_the_history_once(unscored: Trained) -> No
     execute(f"UPDATE {SCORES} SET scored_at = scored_at - interval '1 hour'")
     assert score(use_case, "score-1").total == leads
     assert by_run() == by_run(HISTORY) == {"score-1": leads}
+    assert_totals_hold()
 
 
 def test_a_lead_is_looked_up_by_an_index(unscored: Trained) -> None:

@@ -20,7 +20,7 @@ from event_support import (
 )
 from support import Row, key, query, show_scores
 
-from leadmill.scoring.due import count_due, due
+from leadmill.scoring.due import changed_keys, count_due, due
 from leadmill.scoring.publish import publish_scores
 
 OPEN, LOST, WON, REOPENED, DELETED, TURNED, NEVER_OPEN, DELETED_AT_ONCE = range(1, 9)
@@ -45,6 +45,8 @@ def waiting() -> set[int]:
     """Leads that wait for a score by version 1, the only one."""
     found = {int(row["lead_id"][-12:], 16) for row in query(due(leads(), "%s"), ["1"])}
     assert count_due(leads(), "1") == len(found)
+    looked_up = due(leads(), "%s", changed_keys(leads(), "UNION").replace(":through", "0"))
+    assert {int(row["lead_id"][-12:], 16) for row in query(looked_up, ["1"])} == found
     return found
 
 

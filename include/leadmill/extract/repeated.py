@@ -8,6 +8,9 @@ from leadmill.extract.copying import given_columns
 from leadmill.extract.windows import Window
 from leadmill.spec import UseCase
 
+# A window of some hundred thousand rows is grouped in memory.
+_WORK_MEM = "64MB"
+
 
 def remove_repeated(use_case: UseCase, window: Window, target: psycopg.Connection) -> int:
     """Delete the window's raw rows that say nothing new; how many there were.
@@ -34,20 +37,27 @@ def remove_repeated(use_case: UseCase, window: Window, target: psycopg.Connectio
         "overlap": pgsql.Literal(use_case.source.overlap),
         "version": pgsql.Literal(use_case.version),
     }
+    target.execute(f"SET LOCAL work_mem = '{_WORK_MEM}'".encode())
     return sum(target.execute(statement.format(**parts)).rowcount for statement in statements)
 
 
-# An earlier window's row that is the same is no older than the first row of this one.
+# An earlier window's row that is the same is no older than the first row of this one. Rows are grouped before they are
+# numbered: where nothing came twice, nothing is sorted.
 _SNAPSHOT = pgsql.SQL(
+    "WITH twice AS MATERIALIZED (SELECT recorded_at, content_hash FROM {raw} WHERE recorded_at >= {first}"
+    " GROUP BY recorded_at, content_hash HAVING count(*) > 1) "
     "DELETE FROM {raw} WHERE window_id = {window} AND row_no IN (SELECT row_no FROM ("
     " SELECT window_id, row_no, row_number() OVER ("
     "  PARTITION BY recorded_at, content_hash ORDER BY window_id = {window}, row_no) AS copy_no"
-    " FROM {raw} WHERE recorded_at >= {first}) AS numbered WHERE window_id = {window} AND copy_no > 1)"
+    " FROM {raw} JOIN twice USING (recorded_at, content_hash) WHERE recorded_at >= {first}) AS numbered"
+    " WHERE window_id = {window} AND copy_no > 1)"
 )
 _FACT_TWICE = pgsql.SQL(
+    "WITH twice AS MATERIALIZED (SELECT content_hash FROM {raw} WHERE window_id = {window}"
+    " GROUP BY content_hash HAVING count(*) > 1) "
     "DELETE FROM {raw} WHERE window_id = {window} AND row_no IN (SELECT row_no FROM ("
     " SELECT row_no, row_number() OVER (PARTITION BY content_hash ORDER BY recorded_at, row_no) AS copy_no"
-    " FROM {raw} WHERE window_id = {window}) AS numbered WHERE copy_no > 1)"
+    " FROM {raw} JOIN twice USING (content_hash) WHERE window_id = {window}) AS numbered WHERE copy_no > 1)"
 )
 _FACT_KNOWN = pgsql.SQL(
     "DELETE FROM {raw} AS n WHERE n.window_id = {window} AND EXISTS (SELECT FROM {raw} AS r"

@@ -13,8 +13,9 @@ from leadmill.storage.ddl import feature_columns
 
 @dataclass(frozen=True)
 class Appended:
-    """Entities of a window that got a new feature row, and those that only have rows which the check refused."""
+    """Rows that joined the history, their entities, and entities that only have rows which the check refused."""
 
+    rows: int
     entities: int
     refused: int
 
@@ -84,13 +85,13 @@ def _statement(use_case: UseCase) -> str:
             WHERE written > 0 AND content_hash IS NOT NULL AND content_hash IS DISTINCT FROM content_before
             RETURNING {key}
         )
-        SELECT count(DISTINCT {key}), (
+        SELECT coalesce(sum(rows), 0)::bigint, count(*), (
             SELECT count(*) FROM (
                 SELECT {key} FROM {staging} AS s WHERE s.window_id = :window AND EXISTS {refused}
                 EXCEPT SELECT {key} FROM appended
             ) AS not_fit
         )
-        FROM appended
+        FROM (SELECT count(*) AS rows FROM appended GROUP BY {key}) AS entity
     """
 
 

@@ -67,6 +67,8 @@ def materialize(use_case: UseCase) -> Materialized | None:
 def _still_online(use_case: UseCase) -> bool:
     """Whether the online store has a row that the ledger says went there, with every feature."""
     with engine().connect() as connection:
+        # Read from its beginning, the table may be gone through before the newest window's first row comes.
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
         row = connection.execute(
             text(
                 f"SELECT * FROM {names.features_table(use_case)} WHERE window_id = (SELECT max(window_id)"

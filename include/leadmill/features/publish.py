@@ -55,7 +55,8 @@ def publish_features(use_case: UseCase, address: str) -> Published:
                 kill_point("publish.appended")
                 _labels(connection, use_case, window.window_id)
                 _close(connection, use_case, window, staged.entities, appended)
-                summarise(names.features_table(use_case), lambda statement: connection.execute(text(statement)))
+                for table in (names.features_table(use_case), names.labels_table(use_case)):
+                    summarise(table, lambda statement: connection.execute(text(statement)))
                 kill_point("publish.before_commit")
             row = connection.execute(
                 text("SELECT touched, appended, unchanged, refused FROM ops.windows WHERE window_id = :w"),
@@ -76,8 +77,9 @@ def _staged(connection: Connection, use_case: UseCase, window: Window) -> _Stage
     """What is prepared. Raises LeadmillError where that is not every accepted row, checked: another run reads again."""
     row = connection.execute(
         text(
-            f"SELECT count(*), count(DISTINCT {use_case.entity.key}), min(event_timestamp) "
-            f"FROM {names.staging_table(use_case)} WHERE window_id = :window"
+            "SELECT coalesce(sum(rows), 0)::bigint, count(*), min(earliest) FROM ("
+            "SELECT count(*) AS rows, min(event_timestamp) AS earliest "
+            f"FROM {names.staging_table(use_case)} WHERE window_id = :window GROUP BY {use_case.entity.key}) AS entity"
         ),
         {"window": window.window_id},
     ).one()
@@ -144,15 +146,21 @@ def _check_classes(connection: Connection, use_case: UseCase, window_id: int) ->
 
 
 def _close(connection: Connection, use_case: UseCase, window: Window, touched: int, appended: Appended) -> None:
-    """Every touched entity is appended, refused or unchanged; the work tables held nothing but this window."""
+    """Every touched entity is appended, refused or unchanged; the work tables held nothing but this window.
+
+    Of a snapshot every row of the store is a donor, so no more than those that joined it.
+    """
     connection.execute(
         text(
             "UPDATE ops.windows SET status = 'published', published_at = now(), touched = :touched, "
-            "appended = :appended, refused = :refused, unchanged = :unchanged WHERE window_id = :window"
+            "donors = CASE WHEN :events THEN donors ELSE :rows END, appended = :appended, refused = :refused, "
+            "unchanged = :unchanged WHERE window_id = :window"
         ),
         {
             "window": window.window_id,
             "touched": touched,
+            "events": use_case.has_events,
+            "rows": appended.rows,
             "appended": appended.entities,
             "refused": appended.refused,
             "unchanged": touched - appended.entities - appended.refused,

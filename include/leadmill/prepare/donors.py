@@ -54,14 +54,15 @@ def newest_imputer(use_case: UseCase, version: int | None = None) -> Imputer:
 
 def donors_counted(use_case: UseCase) -> int:
     """Donors in the published windows: rows of a snapshot's store, entities of an event source at their first age."""
-    if use_case.has_events:
-        statement = (
-            "SELECT coalesce(sum(donors), 0)::bigint FROM ops.windows WHERE use_case = :name AND status = 'published'"
-        )
-    else:
-        statement = f"SELECT count(*) FROM {names.features_table(use_case)}"
     with engine().connect() as connection:
-        count: int = connection.execute(text(statement), {"name": use_case.name}).scalar_one()
+        counted = connection.execute(
+            text(
+                "SELECT coalesce(sum(donors), 0)::bigint FROM ops.windows "
+                "WHERE use_case = :name AND status = 'published'"
+            ),
+            {"name": use_case.name},
+        )
+        count: int = counted.scalar_one()
     return count
 
 

@@ -70,7 +70,7 @@ class Imputer:
         elif column.impute in ("median", "mode"):
             result[missing] = filler
         else:
-            with _one_thread():
+            with one_thread():
                 result[missing] = _bounded(filler.predict(known[missing].drop(columns=column.name)), column)
         return result
 
@@ -93,7 +93,7 @@ def fit(version: int, donors: "pd.DataFrame", columns: Sequence[Column], fitted_
     }
     coded = _coded(newest, columns, levels)
     fillers = {}
-    with _one_thread():
+    with one_thread():
         for column in columns:
             present = newest[column.name].notna()
             if column.impute in LEARNED_METHODS and present.any():
@@ -162,8 +162,8 @@ def _coded(frame: "pd.DataFrame", columns: Sequence[Column], levels: dict[str, l
     return pd.DataFrame(found, index=frame.index)
 
 
-def _one_thread() -> Any:
-    """One thread, of BLAS because on busy cores its threads wait for each other, up to ten times as long; of OpenMP
+def one_thread() -> Any:
+    """One thread of BLAS, because on busy cores its threads wait for each other, up to ten times as long; of OpenMP
     because which of equally near neighbours counts would depend on the number of threads, and so on the machine.
     """
     return _thread_pools().limit(limits=1)

@@ -6,12 +6,15 @@ from datetime import datetime
 from math import ceil
 from typing import TYPE_CHECKING
 
-from leadmill.prepare.imputer import MAX_DONORS, Imputer, cold_start, fit
+from leadmill.prepare.imputer import MAX_DONORS, Imputer, cold_start, fit, one_thread
 from leadmill.spec import UseCase
+from leadmill.storage.frames import side_by_side
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# Parts that are filled at a time: the neighbours are looked for without Python's lock.
+_AT_ONCE = 2
 History = Callable[[datetime], "pd.DataFrame"]
 
 
@@ -39,17 +42,27 @@ class SliceFiller:
         return self._gathered - self._before
 
     def fill(self, batches: "Iterable[pd.DataFrame]") -> "Iterator[pd.DataFrame]":
-        """Filled parts of ``batches`` (typed rows, sorted by event_timestamp throughout), each by one imputer."""
-        for batch in batches:
-            if len(batch):
-                yield from self._fill_batch(batch)
+        """Filled parts of ``batches`` (typed rows, sorted by event_timestamp throughout), each by one imputer.
 
-    def _fill_batch(self, frame: "pd.DataFrame") -> "Iterator[pd.DataFrame]":
+        Imputers learn from rows before they are filled, so the parts are filled side by side.
+        """
+        parts = (part for batch in batches if len(batch) for part in self._parts(batch))
+        with one_thread():
+            yield from side_by_side(self._filled, parts, _AT_ONCE)
+
+    def _filled(self, part: "tuple[Imputer, pd.DataFrame]") -> "pd.DataFrame":
+        imputer, rows = part
+        filled = imputer.fill(rows[self._features], self._use_case.feature_columns)
+        left = rows.drop(columns=[*self._features, "first_recorded_at", "donor"])
+        return left.join(filled).assign(imputer_version=imputer.version)
+
+    def _parts(self, frame: "pd.DataFrame") -> "Iterator[tuple[Imputer, pd.DataFrame]]":
+        """Rows of a batch and who is to fill them, slice by slice."""
         times, donors = frame["event_timestamp"], frame["donor"].to_numpy().cumsum()
         # Rows that share the event time of the last batch's end are of its last slice.
         start, position = self._gathered, int((times == self._ended).sum())
         if position:
-            yield from self._fill_slice(frame.iloc[:position])
+            yield from self._slice(frame.iloc[:position])
             self._gathered = start + int(donors[position - 1])
         self._ended = times.iloc[-1]
         while position < len(frame):
@@ -66,7 +79,7 @@ class SliceFiller:
             # The row of the donor that completes the number ends the slice.
             enough = int(donors.searchsorted(needed - start)) + 1
             end = _end_of_ties(times, min(enough, len(frame)))
-            yield from self._fill_slice(frame.iloc[position:end])
+            yield from self._slice(frame.iloc[position:end])
             position, self._gathered = end, start + int(donors[end - 1])
 
     def _fit_before(self, moment: datetime, newest: Imputer | None) -> Imputer | None:
@@ -87,19 +100,15 @@ class SliceFiller:
         # Donors are capped, and late rows may leave fewer of them: the rows counted decide when to fit again.
         return replace(fitted, rows=self._gathered)
 
-    def _fill_slice(self, rows: "pd.DataFrame") -> "Iterator[pd.DataFrame]":
-        """Fill each row by the imputer with the newest ``fitted_through`` before its entity was first recorded."""
+    def _slice(self, rows: "pd.DataFrame") -> "Iterator[tuple[Imputer, pd.DataFrame]]":
+        """Each row goes to the imputer with the newest ``fitted_through`` before its entity was first recorded."""
         import pandas as pd
 
         ranked = sorted(self._versions, key=lambda imputer: (_through(imputer), imputer.version))
         throughs = pd.Series([_through(imputer) for imputer in ranked], dtype=rows["first_recorded_at"].dtype)
         chosen = throughs.searchsorted(rows["first_recorded_at"], side="left") - 1
         for index in sorted(set(chosen.tolist())):
-            imputer = ranked[index] if index >= 0 else cold_start()
-            part = rows[chosen == index]
-            filled = imputer.fill(part[self._features], self._use_case.feature_columns)
-            left = part.drop(columns=[*self._features, "first_recorded_at", "donor"])
-            yield left.join(filled).assign(imputer_version=imputer.version)
+            yield ranked[index] if index >= 0 else cold_start(), rows[chosen == index]
         taught = rows[rows["donor"]]
         self._recent = taught if self._recent is None else pd.concat([self._recent, taught])
         if len(self._recent) > 2 * MAX_DONORS:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from sqlalchemy import text
+
 from leadmill import names
 from leadmill.columns import Column
 from leadmill.prepare.content import with_content_hash
@@ -11,28 +13,48 @@ from leadmill.prepare.features_query import read_features
 from leadmill.quality import values
 from leadmill.quality.spelled import RawBatch
 from leadmill.spec import UseCase
+from leadmill.storage.database import engine
 from leadmill.storage.frames import read_batches
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS = 50_000
+_MEMORY = "SET LOCAL work_mem = '64MB'"
+# Both tables come in the order of their primary keys and are merged: the first rows come at once.
+_MERGED = ("SET LOCAL enable_hashjoin = off", "SET LOCAL enable_nestloop = off")
 
 
 def accepted_rows(use_case: UseCase, window_id: int, columns: Sequence[Column]) -> "Iterator[pa.Table]":
     """Accepted rows in the order of recorded_at and row_no: row_no, key, recorded_at, label and ``columns``, typed."""
-    return _accepted(use_case, f"window_id = {window_id:d}", columns)
+    return _accepted(use_case, f"window_id = {window_id:d}", columns, _came_in_order(use_case, window_id))
 
 
-def _accepted(use_case: UseCase, condition: str, columns: Sequence[Column]) -> "Iterator[pa.Table]":
+def _came_in_order(use_case: UseCase, window_id: int) -> bool:
+    """Whether the source gave the window's rows in the order of recorded_at, so that nothing has to be sorted."""
+    with engine().connect() as connection:
+        found = connection.execute(
+            text(
+                "SELECT NOT EXISTS (SELECT FROM (SELECT recorded_at, lag(recorded_at) OVER (ORDER BY row_no) AS before "
+                f"FROM {names.raw_table(use_case)} WHERE window_id = :window) AS r WHERE recorded_at < before)"
+            ),
+            {"window": window_id},
+        )
+        in_order: bool = found.scalar_one()
+    return in_order
+
+
+def _accepted(
+    use_case: UseCase, condition: str, columns: Sequence[Column], in_order: bool = False
+) -> "Iterator[pa.Table]":
     key, rejected = use_case.entity.key, names.rejected_table(use_case)
     wanted = ", ".join(["row_no", "recorded_at", key, use_case.label.name, *(column.name for column in columns)])
     statement = (
         f"SELECT {wanted} FROM {names.raw_table(use_case)} AS batch WHERE {condition} "
         f"AND NOT EXISTS (SELECT FROM {rejected} AS r WHERE r.window_id = batch.window_id AND r.suite = 'raw' "
-        "AND r.row_no = batch.row_no) ORDER BY recorded_at, row_no"
+        f"AND r.row_no = batch.row_no) ORDER BY {'' if in_order else 'recorded_at, '}row_no"
     )
-    for rows in read_batches(statement, _ROWS, ["SET LOCAL work_mem = '64MB'"]):
+    for rows in read_batches(statement, _ROWS, [_MEMORY, *(_MERGED if in_order else ())]):
         yield _typed(use_case, rows, columns)
 
 

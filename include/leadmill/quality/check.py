@@ -83,8 +83,7 @@ def check_features(use_case: UseCase, address: str, run_id: str) -> Checked:
         if window.status == "published":
             return _judged_before(window)
         prepared, rules = prepared_rows(window), feature_rules(use_case)
-        batch = features_batch(use_case, window.window_id, prepared, _rows_in(names.staging_table(use_case), window))
-        report = _validate(use_case, window, "features", run_id, batch)
+        report = _validate(use_case, window, "features", run_id, features_batch(use_case, window.window_id, prepared))
         failed = {finding.rule for finding in report.broken}
         with engine().begin() as connection:
             broken = set_aside_features(connection, use_case, window, [rule for rule in rules if rule.name in failed])
@@ -100,15 +99,6 @@ def check_features(use_case: UseCase, address: str, run_id: str) -> Checked:
             block(use_case, window, "; ".join(reasons))
             raise WindowBlocked(use_case.name, window.window_id, reasons)
     return checked
-
-
-def _rows_in(table: str, window: Window) -> int:
-    with engine().connect() as connection:
-        counted = connection.execute(
-            text(f"SELECT count(*) FROM {table} WHERE window_id = :window"), {"window": window.window_id}
-        )
-        rows: int = counted.scalar_one()
-    return rows
 
 
 def _judged_before(window: Window) -> Checked:

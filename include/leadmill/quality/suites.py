@@ -78,19 +78,22 @@ def raw_batch(use_case: UseCase, window_id: int) -> Batch:
     return Batch(query, [some, *_nobody_breaks(rules)])
 
 
-def features_batch(use_case: UseCase, window_id: int, prepared: int, rows: int) -> Batch:
-    """Of the prepared window: no prepared row is missing and none of its ``rows`` breaks a rule.
+def features_batch(use_case: UseCase, window_id: int, prepared: int) -> Batch:
+    """Of the prepared window: no prepared row is missing and none breaks a rule.
 
-    The batch is one row per row of the window, one column per rule: 1 where the row breaks it. Great Expectations adds
-    all of them up in one statement, each once, so Postgres may share the rows out to workers.
+    The batch is one row, which Postgres adds up from those staged: how many there are and, by rule, how many break it.
+    Of a query that gives every row, Great Expectations fetches all, only to learn the names of its columns.
     """
     gxe = great_expectations().expectations
     rules = feature_rules(use_case)
-    broken = ", ".join(f'(NOT ({rule.predicate}))::int AS "{names.safe_name(rule.name)}"' for rule in rules)
-    counted = gxe.ExpectTableRowCountToEqual(value=prepared, meta={"rule": "window: every row prepared"})
-    query = f"SELECT {broken} FROM {names.staging_table(use_case)} AS batch WHERE window_id = {window_id:d}"
-    # Without rows there is nothing to add up.
-    return Batch(query, [counted, *(_nobody_breaks(rules) if rows else ())])
+    broken = ", ".join(
+        f'(count(*) FILTER (WHERE NOT ({rule.predicate})))::int AS "{names.safe_name(rule.name)}"' for rule in rules
+    )
+    staged = f"{names.staging_table(use_case)} AS batch WHERE window_id = {window_id:d}"
+    counted = gxe.ExpectColumnSumToBeBetween(
+        column=_ROWS, min_value=prepared, max_value=prepared, meta={"rule": "window: every row prepared"}
+    )
+    return Batch(f'SELECT count(*)::int AS "{_ROWS}", {broken} FROM {staged}', [counted, *_nobody_breaks(rules)])
 
 
 def broken_batch(

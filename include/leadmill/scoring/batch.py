@@ -14,8 +14,9 @@ from leadmill.errors import LeadmillError
 from leadmill.faults import kill_point
 from leadmill.registry.champion import champion, load_version
 from leadmill.scoring.due import ONE_PROCESS, list_due, parts
-from leadmill.scoring.generations import begin, published_rows, unpublished
+from leadmill.scoring.generations import Run, begin, planned, publications, published_rows, unpublished
 from leadmill.scoring.scorer import Scorer, scorer
+from leadmill.scoring.shown import newest_window, shown
 from leadmill.spec import UseCase
 from leadmill.storage.database import copy_connection, engine
 from leadmill.storage.frames import copy_tables, read_batches
@@ -55,7 +56,11 @@ def plan(use_case: UseCase, run_id: str, chunk_rows: int = CHUNK_ROWS) -> list[C
     moment = source_now(use_case)
     with engine().begin() as connection:
         generation = begin(connection, use_case, run_id, moment)
-        total = list_due(connection, use_case, generation, serving.version)
+        # Asked first: what a window that is published meanwhile brings is seen now and looked at once more.
+        window, before = newest_window(connection, use_case), publications(connection, use_case)
+        found_due = list_due(connection, use_case, generation, serving.version, moment, shown(connection, use_case))
+        total = found_due.entities
+        planned(connection, use_case, Run(generation, serving.version, window, before, total, found_due.replaces))
         size = max(chunk_rows, -(-total // MOST_CHUNKS))
         found = parts(connection, use_case, generation, size) if total > size else [("", total)]
     lasts = [last for last, _ in found[:-1]]
@@ -129,7 +134,7 @@ def _scores(
 def _features(use_case: UseCase, generation: int, wanted: list[str], within: sql.Composable) -> str:
     """The rows of the features table that are due, in the order of the key: so they are cheap to index."""
     statement = sql.SQL(
-        "SELECT {wanted} FROM (SELECT * FROM {due} WHERE {within}) AS due "
+        "SELECT {wanted} FROM (SELECT {key}, event_timestamp, created_timestamp FROM {due} WHERE {within}) AS due "
         "JOIN (SELECT * FROM {features} WHERE {within}) AS f "
         "USING ({key}, event_timestamp, created_timestamp) ORDER BY {key}"
     ).format(

@@ -1,5 +1,6 @@
 """Generations: every scoring run writes its rows under a number of its own, which nobody sees until it is published."""
 
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, text
@@ -35,19 +36,53 @@ def begin(connection: Connection, use_case: UseCase, run_id: str, moment: dateti
 
 def unpublished(connection: Connection, use_case: UseCase, run_id: str) -> int | None:
     """The generation in which the run is at work, or None."""
-    found = connection.execute(
-        text(f"SELECT generation FROM {names.score_runs_table(use_case)} WHERE run_id = :run AND published IS NULL"),
+    run = at_work(connection, use_case, run_id)
+    return None if run is None else run.generation
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run at work, and what it was planned on; None in a field where it was not planned to its end.
+
+    ``window`` is the newest window that was published then (0: none), ``publications`` how many runs were.
+    """
+
+    generation: int
+    version: str | None
+    window: int | None
+    publications: int | None
+    due: int | None
+    replaces: int | None
+
+
+def at_work(connection: Connection, use_case: UseCase, run_id: str) -> Run | None:
+    """The run's work that is not published, or None."""
+    row = connection.execute(
+        text(
+            "SELECT generation, model_version, window_id, publications, due, replaces "
+            f"FROM {names.score_runs_table(use_case)} WHERE run_id = :run AND published IS NULL"
+        ),
         {"run": run_id},
+    ).one_or_none()
+    return None if row is None else Run(*row)
+
+
+def planned(connection: Connection, use_case: UseCase, run: Run) -> None:
+    """Write down what the run was planned on."""
+    connection.execute(
+        text(
+            f"UPDATE {names.score_runs_table(use_case)} SET model_version = :version, window_id = :window, "
+            "publications = :publications, due = :due, replaces = :replaces WHERE generation = :generation"
+        ),
+        asdict(run),
     )
-    generation: int | None = found.scalar_one_or_none()
-    return generation
 
 
-def shown(connection: Connection, use_case: UseCase) -> int:
-    """The generation that readers see; 0 before the first."""
-    found = connection.execute(text(f"SELECT generation FROM {names.score_runs_table(use_case)} WHERE shown"))
-    generation: int = found.scalar_one_or_none() or 0
-    return generation
+def publications(connection: Connection, use_case: UseCase) -> int:
+    """How many runs are published."""
+    counted = connection.execute(text(f"SELECT count(published) FROM {names.score_runs_table(use_case)}"))
+    count: int = counted.scalar_one()
+    return count
 
 
 def published_rows(connection: Connection, use_case: UseCase, run_id: str) -> tuple[int, int]:
@@ -60,16 +95,6 @@ def published_rows(connection: Connection, use_case: UseCase, run_id: str) -> tu
         {"run": run_id},
     ).one()
     return row[0], row[1]
-
-
-def show(connection: Connection, use_case: UseCase, generation: int) -> None:
-    """Have readers see this generation from the commit on."""
-    connection.execute(
-        text(
-            f"UPDATE {names.score_runs_table(use_case)} SET shown = NOT shown WHERE shown <> (generation = :generation)"
-        ),
-        {"generation": generation},
-    )
 
 
 def close(connection: Connection, use_case: UseCase, generation: int, staged: int, published: int) -> None:

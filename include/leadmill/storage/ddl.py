@@ -1,47 +1,19 @@
 """Tables of one use case, derived from its spec: created where absent, columns added where new."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
 from leadmill import names
-from leadmill.decision import Decision
 from leadmill.errors import ColumnChanged
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine
+from leadmill.storage.ddl_scores import make_score_views, score_tables
 from leadmill.storage.literals import literal
+from leadmill.storage.table import Table, TableColumn
 
 # How Postgres writes the names of types that we write shorter.
 _WRITTEN = {"int": "integer", "timestamptz": "timestamp with time zone"}
-
-
-@dataclass(frozen=True)
-class TableColumn:
-    """Name, Postgres type with its constraints, and what it means.
-
-    ``before``: the value (an SQL literal) that rows have which are older than the column, where it is not null.
-    """
-
-    name: str
-    type: str
-    comment: str
-    before: str | None = None
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table to be: ``keys`` is its primary key, ``indexes`` say what further indexes are on, and of which kind.
-
-    Tables that only grow get ``brin`` on a time and ``hash`` on what is looked up whole: a B-tree of values that come
-    in no order takes more of an insert's time than all the rest.
-    """
-
-    name: str
-    comment: str
-    columns: tuple[TableColumn, ...]
-    keys: tuple[str, ...]
-    indexes: tuple[str, ...] = ()
 
 
 def feature_columns(use_case: UseCase) -> Iterator[TableColumn]:
@@ -129,7 +101,7 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
                 TableColumn("row", "jsonb NOT NULL", "The row, whole"),
             ),
             ("window_id", "row_no"),
-            ("(key)",),
+            (f"({use_case.entity.same_key('key')})", *(("(key)",) if use_case.has_events else ())),
         ),
         Table(
             names.staging_table(use_case),
@@ -158,6 +130,7 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
             f"{use_case.title}: outcomes, of an entity the one that happened last counts",
             label_columns(use_case),
             label_keys(use_case),
+            ("USING brin (window_id)",),
         ),
         Table(
             names.replaced_labels_table(use_case),
@@ -169,7 +142,7 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
             (*label_keys(use_case), "replaced_by"),
         ),
         *(_event_tables(use_case, key) if use_case.has_events else ()),
-        *_score_tables(use_case, key),
+        *score_tables(use_case, key),
     )
 
 
@@ -224,104 +197,6 @@ def _event_tables(use_case: UseCase, key: TableColumn) -> tuple[Table, ...]:
     )
 
 
-def _score_columns(use_case: UseCase, key: TableColumn) -> tuple[TableColumn, ...]:
-    scale = use_case.score.scale
-    return (
-        key,
-        TableColumn(use_case.score_column, "int NOT NULL", f"0 to {scale}: {scale} x calibrated probability"),
-        TableColumn("probability", "double precision NOT NULL", f"Calibrated probability of {_scored_event(use_case)}"),
-        TableColumn("band", "text NOT NULL", "Band by the cut-offs frozen with the model version"),
-        TableColumn(
-            "percentile", "double precision NOT NULL", "Share of the population at promotion that scored lower, 0-100"
-        ),
-        TableColumn("reasons", "jsonb", "What moved the score most, in score points; null: ask for it"),
-        TableColumn("status", "text NOT NULL", "fresh, stale or closed"),
-        TableColumn("model_version", "text NOT NULL", "Version in the registry"),
-        TableColumn("feature_timestamp", "timestamptz NOT NULL", "Event time of the features used"),
-        TableColumn("scored_at", "timestamptz NOT NULL", "When it was scored, by the source's clock"),
-        TableColumn("run_id", "text NOT NULL", "Airflow run"),
-        *(_class_columns(use_case) if use_case.classes else ()),
-        *(_decision_columns(use_case.decision) if use_case.decision else ()),
-    )
-
-
-def _decision_columns(decision: Decision) -> tuple[TableColumn, ...]:
-    """What follows from a score by the version's operating points; another point is one more column."""
-    words = f"{decision.positive} or {decision.negative}"
-    return (TableColumn("decision", "text", f"{words}, by the threshold kept with the version; null: that has none"),)
-
-
-def _class_columns(use_case: UseCase) -> tuple[TableColumn, ...]:
-    """What a multiclass use case adds; score, band and reasons are those of its last class."""
-    return (
-        TableColumn("predicted_class", "text NOT NULL", f"Most probable of {', '.join(use_case.classes)}"),
-        TableColumn("probabilities", "jsonb NOT NULL", "Calibrated probability of each class"),
-        TableColumn("predicted_value", "double precision NOT NULL", "Predicted value, inside the edges of that class"),
-        TableColumn("predicted_low", "double precision NOT NULL", "Lower end of the interval of the value"),
-        TableColumn("predicted_high", "double precision NOT NULL", "Upper end of the interval of the value"),
-    )
-
-
-def _scored_event(use_case: UseCase) -> str:
-    return f"the class {use_case.classes[-1]}" if use_case.classes else "the label"
-
-
-def _score_tables(use_case: UseCase, key: TableColumn) -> tuple[Table, ...]:
-    """What the views of scores stand on, see ADR 0008."""
-    generation = TableColumn(
-        "generation", "bigint NOT NULL", "In which it is shown; below zero: in none, that one has a newer score instead"
-    )
-    issued = TableColumn("issued_status", "text NOT NULL", "Status when it was published")
-    return (
-        Table(
-            names.score_rows_table(use_case),
-            f"{use_case.title}: every score, of runs at work too; the views beside it show what is published",
-            (generation, *_score_columns(use_case, key), issued),
-            ("generation", use_case.entity.key),
-            ("USING brin (scored_at)",),
-        ),
-        Table(
-            names.score_runs_table(use_case),
-            f"{use_case.title}: scoring runs",
-            (
-                TableColumn("generation", "bigint NOT NULL", "Number of the run, and of the rows that it brings"),
-                TableColumn("run_id", "text NOT NULL", "Airflow run"),
-                TableColumn("planned_at", "timestamptz NOT NULL", "When it was planned, by the source's clock"),
-                TableColumn("staged", "bigint", "Rows that it brought; null: it is not published"),
-                TableColumn("published", "bigint", "Rows of those that became scores; null: it is not published"),
-                TableColumn("shown", "boolean NOT NULL", "Whether this generation is the one to be seen"),
-            ),
-            ("generation",),
-            ("(generation) WHERE shown", "(generation) WHERE published IS NULL"),
-        ),
-    )
-
-
-def _make_views(connection: Connection, use_case: UseCase) -> None:
-    """The newest score of each key, and every score that was published. One row of the runs table says which."""
-    rows, runs = names.score_rows_table(use_case), names.score_runs_table(use_case)
-    key = TableColumn(use_case.entity.key, "", f"Key of the {use_case.entity.name}")
-    columns = _score_columns(use_case, key)
-    listed = ", ".join(column.name for column in columns)
-    issued = ", ".join("issued_status AS status" if column.name == "status" else column.name for column in columns)
-    views = {
-        names.scores_table(use_case): (
-            f"SELECT {listed} FROM {rows} WHERE generation = (SELECT generation FROM {runs} WHERE shown)",
-            f"{use_case.title}: newest score",
-        ),
-        names.history_table(use_case): (
-            f"SELECT {issued} FROM {rows} "
-            f"WHERE generation NOT IN (SELECT generation FROM {runs} WHERE published IS NULL)",
-            f"{use_case.title}: every score ever published, with its status then",
-        ),
-    }
-    for name, (query, comment) in views.items():
-        connection.execute(text(f"CREATE OR REPLACE VIEW {name} AS {query}"))
-        connection.execute(text(f"COMMENT ON VIEW {name} IS {literal(comment)}"))
-        for column in columns:
-            connection.execute(text(f"COMMENT ON COLUMN {name}.{column.name} IS {literal(column.comment)}"))
-
-
 def ensure_tables(use_case: UseCase) -> None:
     """Create what is absent and add new columns, in one transaction; running it again changes nothing.
 
@@ -343,7 +218,7 @@ def ensure_tables(use_case: UseCase) -> None:
         )
         connection.execute(text(f"COMMENT ON VIEW {latest} IS 'Newest feature row per key'"))
         if changed[names.score_rows_table(use_case)]:
-            _make_views(connection, use_case)
+            make_score_views(connection, use_case)
         if changed[source]:
             connection.execute(
                 text("UPDATE ops.windows SET materialized = false WHERE use_case = :name"), {"name": use_case.name}

@@ -1,7 +1,8 @@
 """Frames in and out of Postgres: ADBC for reading, COPY for writing."""
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _Rows = TypeVar("_Rows")
+_Given = TypeVar("_Given")
 # Rows that are written at a time: some megabytes.
 _COPIED_ROWS = 16_384
 
@@ -90,6 +92,22 @@ def ahead(batches: "Generator[_Rows, None, None]") -> "Generator[_Rows, None, No
         finally:
             coming.exception()
             reader.submit(batches.close).result()
+
+
+def side_by_side(make: Callable[[_Given], _Rows], given: Iterable[_Given], threads: int) -> Iterator[_Rows]:
+    """``make`` of each, in order; so many are made at a time while the caller works on the one before."""
+    with ThreadPoolExecutor(threads) as makers:
+        coming: deque[Future[_Rows]] = deque()
+        try:
+            for one in given:
+                coming.append(makers.submit(make, one))
+                if len(coming) > threads:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+        finally:
+            for left in coming:
+                left.cancel()
 
 
 def copy_frames(connection: psycopg.Connection, table: str, frames: "Iterable[pd.DataFrame]") -> int:

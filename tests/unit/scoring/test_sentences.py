@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from leadmill.columns import Column
-from leadmill.scoring.sentences import head, plain, sentence
+from leadmill.scoring.reasons_json import alike
+from leadmill.scoring.sentences import head, number, plain, sentence
 
 
 def column(type: str, title: str, unit: str = "", **more: Any) -> Column:
@@ -59,3 +61,15 @@ def test_values_are_plain_ones() -> None:
     assert [plain(INDEX, 1), plain(MAIL, 1), plain(VISITS, 3.0), plain(RATE, 2), plain(COUNTRY, "india")] == [
         "very_high", True, 3, 2.0, "india",
     ]  # fmt: skip
+
+
+def test_numbers_that_are_made_alike_are_said_alike() -> None:
+    random = np.random.default_rng(3)
+    spread = random.normal(size=20_000) * 10.0 ** random.integers(-12, 12, 20_000)
+    written = np.concatenate([random.uniform(0, 200, 20_000).round(places) for places in (1, 2, 3)])
+    edges = np.array([0.0, -0.0, 1.0, 1.0000001, 0.9999, 99.95, 99.96, 9.995, 2.675, 0.125, 100.5, 999.5, 1e-300, 1e20])
+    values = np.concatenate([spread, written, -written, edges])
+    made = alike(values)
+    said = [(number(one), one == 1) for one in values.tolist()]
+    assert [(number(one), one == 1) for one in made.tolist()] == said
+    assert len(np.unique(made)) < len(np.unique(values)) / 2

@@ -1,0 +1,31 @@
+"""What is said of a table before it is made."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """Name, Postgres type with its constraints, and what it means.
+
+    ``before``: the value (an SQL literal) that rows have which are older than the column, where it is not null.
+    """
+
+    name: str
+    type: str
+    comment: str
+    before: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table to be: ``keys`` is its primary key, ``indexes`` say what further indexes are on, and of which kind.
+
+    Tables that only grow get ``brin`` on a time and ``hash`` on what is looked up whole: a B-tree of values that come
+    in no order takes more of an insert's time than all the rest.
+    """
+
+    name: str
+    comment: str
+    columns: tuple[TableColumn, ...]
+    keys: tuple[str, ...]
+    indexes: tuple[str, ...] = ()
