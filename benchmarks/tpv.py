@@ -1,6 +1,6 @@
 """What the champion of ``tpv`` is worth beside the naive answers and the oracle, over several seeds.
 
-    .venv/bin/python benchmarks/tpv.py [--merchants 800] [--days 912] [--seeds 7 8 9]
+    .venv/bin/python benchmarks/tpv.py [--merchants 800] [--days 912] [--seeds 31 32 33]
 
 Each seed gets a server of its own in a throw-away folder: the simulated acquirer, one ETL window, a training and the
 scores, stage by stage without Airflow. Printed are figures on the holdout, the newest fifth of the rows by time: macro
@@ -92,7 +92,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--merchants", type=int, default=800)
     parser.add_argument("--days", type=int, default=912)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8, 9])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[31, 32, 33])
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     # A process per seed: Feast's and MLflow's stores are kept per process, each seed has its own.

@@ -239,8 +239,10 @@ def _class_cells(scored: Mapping[str, Any]) -> list[str]:
     """Predicted class with its probability, and the value with its interval; nothing of a binary use case."""
     if "predicted_class" not in scored:
         return []
+    from leadmill.scoring.sentences import number
+
     name, interval = scored["predicted_class"], scored["interval"]
-    value = f"{scored['predicted_value']:,.4g} ({interval['low']:,.4g} to {interval['high']:,.4g})"
+    value = f"{number(scored['predicted_value'])} ({number(interval['low'])} to {number(interval['high'])})"
     return [f"{name} ({scored['probabilities'][name]:.0%})", value]
 
 

@@ -50,6 +50,8 @@ def check_task(task: Task, classes: Sequence[str], history: str, label: Label, m
         raise ValueError(f"'label.{stray[0]}' goes with 'label.aggregate', and only with it")
     if label.seasonal and not label.last:
         raise ValueError("'label.seasonal' falls back on 'label.last', so it needs it")
+    if model.edges == "together" and not label.last:
+        raise ValueError("'model.edges: together' compares amounts with edges around 'label.last', so it needs it")
     if classes:
         _check_classes(classes, history, model)
         if decides or model.baselines:
@@ -66,5 +68,9 @@ def _check_classes(classes: Sequence[str], history: str, model: Model) -> None:
         raise ValueError("'label.aggregate' sums what happens, so it goes with 'source.history: events'")
     if model.metric != "log_loss":
         raise ValueError("'task: multiclass' is chosen by 'model.metric: log_loss'")
+    if model.edges == "together" and "additive_scorecard" in map(model.builder_of, model.competing):
+        raise ValueError(
+            "'model.edges: together' moves amounts from edge to edge; 'additive_scorecard' has them in bins"
+        )
     if model.prior is not None or model.class_weights != "none":
         raise ValueError("'model.prior' and 'model.class_weights' are of two classes; bands hold equal shares already")

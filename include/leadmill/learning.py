@@ -64,7 +64,8 @@ class Model(Frozen):
     for each finding of the leak scan that is right after all, by feature or by one of NO_FEATURES.
 
     ``declared`` candidates compete beside the others, each after those of its kind. ``baselines`` are features: what
-    each says alone is printed beside what the models say.
+    each says alone is printed beside what the models say. ``edges: together`` is of bands of a number: one classifier
+    of all edges, which learns how amounts lie to an edge, where otherwise each edge has its own.
     """
 
     candidates: tuple[Candidate, ...] = Field(min_length=1)
@@ -78,6 +79,7 @@ class Model(Frozen):
     allowed_leaks: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
     declared: dict[Identifier, Declared] = Field(default_factory=dict)
     baselines: tuple[str, ...] = ()
+    edges: Literal["apart", "together"] = "apart"
 
     @model_validator(mode="after")
     def _simple_first(self) -> Self:

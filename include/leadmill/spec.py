@@ -27,6 +27,11 @@ _KEY_PATTERNS = {
     "int": "^[0-9]{1,18}$",
     "string": "^[A-Za-z0-9_.@-]{1,200}$",
 }
+_KEY_WORDS = {
+    "uuid": "a UUID",
+    "int": "a whole number of at most 18 digits",
+    "string": "1 to 200 letters (A to Z), digits and signs of . _ - @",
+}
 _DERIVED = ("folder", "version")
 
 
@@ -52,6 +57,11 @@ class Entity(Frozen):
         return _KEY_PATTERNS[self.key_type]
 
     @property
+    def key_words(self) -> str:
+        """What that pattern asks for, for people."""
+        return _KEY_WORDS[self.key_type]
+
+    @property
     def sql_type(self) -> str:
         return "bigint" if self.key_type == "int" else "text"
 
@@ -59,6 +69,11 @@ class Entity(Frozen):
         """SQL text that is equal for two spellings of one key, cut to a length that a btree index can hold."""
         spelled = {"uuid": f"lower({name})", "int": f"ltrim({name}, '0')", "string": name}
         return f"left({spelled[self.key_type]}, 200)"
+
+    def stored_key(self, name: str) -> str:
+        """SQL of a key as it is stored, of the text as given; null, or nobody's key, where that is none."""
+        number = f"CASE WHEN {name} ~ '{self.key_pattern}' THEN {name}::bigint END"
+        return {"uuid": f"lower({name})", "int": number, "string": name}[self.key_type]
 
 
 class Source(Frozen):
@@ -335,6 +350,11 @@ def _check_inputs(file: str, use_case: UseCase) -> None:
     for path, given in (("label.last", use_case.label.last), ("label.seasonal", use_case.label.seasonal)):
         if given is not None and given not in numbers:
             raise SpecError(file, path, given, "a feature that is a number", numbers)
+    if use_case.model.edges == "together":
+        last = use_case.features[str(use_case.label.last)]
+        if last.transform != "log" or last.unit != use_case.label.unit:
+            why = f"'apart', unless 'label.last' ('{last.name}') has 'transform: log' and the unit of the label"
+            raise SpecError(file, "model.edges", "together", why)
     allowed = (*use_case.features, *NO_FEATURES)
     for candidate in use_case.tune.candidates:
         if candidate not in use_case.model.candidates:

@@ -13,8 +13,10 @@ import numpy as np
 import psycopg
 import pytest
 from added_support import forget_models, score, train, use_cases_in
+from files_support import write_files
 from rich.console import Console
 from serving_support import Api, serving, until
+from sklearn.linear_model import LogisticRegression
 from support import clean_database, query, run_etl
 
 from leadmill import settings
@@ -26,15 +28,22 @@ from leadmill.features.online import lookup
 from leadmill.monitoring.follow_up import ensure_follow_up_view
 from leadmill.orchestration.doc_page import page
 from leadmill.orchestration.stages import STAGES
-from leadmill.registry import ledger, store
+from leadmill.registry import ledger, parameters, store
 from leadmill.registry.bands import Frozen
+from leadmill.registry.begin import begin_training
 from leadmill.registry.by_hand import choose
+from leadmill.registry.catalog import run_page
 from leadmill.registry.champion import champion, champion_version
 from leadmill.registry.external import register
 from leadmill.registry.findings import told as told_of
+from leadmill.registry.fit import fit, fitted
+from leadmill.registry.tune import tune
 from leadmill.scoring.scorer import scorer
 from leadmill.spec import UseCase, load_use_case
 from leadmill.storage.database import engine
+from leadmill.training import tuning
+from leadmill.training.banded import BandedModel
+from leadmill.training.candidates import BUILDERS
 
 pytestmark = [
     pytest.mark.slow,
@@ -101,9 +110,7 @@ def run(postgres: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> I
     forget_models()
     folder = tmp_path_factory.mktemp("spending")
     files = {"use_case.yaml": SPEC, "sql/extract.sql": EXTRACT, "sql/features.sql": FEATURES, "sql/labels.sql": LABELS}
-    for name, text in files.items():
-        (folder / NAME / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / NAME / name).write_text(text)
+    write_files(folder / NAME, files)
     settings.apply({"AIRFLOW_CONN_SHOP": postgres["AIRFLOW_CONN_WAREHOUSE"]})
     with psycopg.connect(postgres["LEADMILL_WAREHOUSE_URL"], autocommit=True) as shop, use_cases_in(folder):
         sell(shop)
@@ -308,3 +315,21 @@ def test_the_scores_are_watched(run: Run) -> None:
     shares = query("SELECT band, entities FROM ops.bands WHERE use_case = %s ORDER BY band", [NAME])
     assert [row["band"] for row in shares] == ["A", "B"]
     assert sum(row["entities"] for row in shares) == CUSTOMERS
+
+
+def test_the_next_training_fits_every_edge_with_what_a_tuning_found(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    (candidate,) = run.use_case.model.candidates
+    # Poor defaults, and however little better than they is better.
+    monkeypatch.setitem(BUILDERS, candidate, lambda: LogisticRegression(C=0.001, max_iter=1000))
+    monkeypatch.setattr(tuning, "SURELY", -100.0)
+    done = tune(run.use_case, "tune-1", "a test", trials=3, minutes=5)
+    assert done.changed == (candidate,)
+    in_use = parameters.in_force(NAME)[candidate]
+    run_id = begin_training(run.use_case, "train-tuned", "a test")
+    (crossed,) = fit(run.use_case, run_id)
+    assert crossed.metrics["log_loss"].mean == pytest.approx(done.found[0].value, abs=1e-9)
+    model = fitted(run_id, candidate)
+    assert isinstance(model, BandedModel)
+    learners = [one[-1].calibrated_classifiers_[0].estimator for one in model.thresholds]
+    assert [one.C for one in learners] == [in_use.params["C"]] * (len(CLASSES) - 1)
+    assert run_page(run_id).params[f"{candidate} parameters"] == f"trial {in_use.trial} of the study {done.study}"

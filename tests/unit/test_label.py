@@ -44,6 +44,10 @@ def label(**fields: object) -> Edit:
         (label(horizon="none"), "needs a label.horizon"),
         (lambda raw: raw["model"].update(metric="pr_auc"), "chosen by 'model.metric: log_loss'"),
         (lambda raw: raw["model"].update(class_weights="balanced"), "are of two classes"),
+        (lambda raw: raw["model"].update(edges="both"), "model.edges: found 'both'; allowed: 'apart' or 'together'"),
+        (lambda raw: raw["model"].update(candidates=["additive_scorecard"]), "'additive_scorecard' has them in bins"),
+        (label(last=None, seasonal=None), "around 'label.last', so it needs it"),
+        (label(unit="dollars"), "model.edges: found 'together'; allowed: 'apart', unless 'label.last'"),
         (lambda raw: raw["model"].update(baselines=["volume_7d"]), "what bands are compared with is"),
     ],
 )

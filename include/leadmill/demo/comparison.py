@@ -8,10 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from leadmill.demo import warehouse
+from leadmill.demo.champions import judged_champion
 from leadmill.demo.crm import oracle
-from leadmill.registry import ledger
-from leadmill.registry.champion import champion_version, load_version
-from leadmill.registry.dataset import training_set
 from leadmill.spec import UseCase
 from leadmill.training.bootstrap import RESAMPLES, difference, intervals
 from leadmill.training.candidates import SEED
@@ -50,14 +48,9 @@ class Comparison:
 
 def compare(use_case: UseCase) -> Comparison:
     """Ask the oracle about the holdout rows of the champion. Needs a champion, and the CRM it learned from."""
-    version = champion_version(use_case)
-    model = ledger.model(use_case.name, version) if version else None
-    assert version is not None
-    assert model is not None
-    rows = training_set(use_case, model.mlflow_run_id)
-    key = use_case.entity.key
-    held = rows.frame.iloc[rows.split.holdout][[key, "as_of"]].reset_index(drop=True)
-    held["champion"] = probabilities(load_version(use_case, version).model, rows.holdout.x)
+    known, key = judged_champion(use_case), use_case.entity.key
+    rows = known.rows
+    held = known.asked.assign(champion=probabilities(known.champion.model, rows.holdout.x))
     with warehouse.warehouse_engine().connect() as connection:
         truth = oracle.probabilities(connection, held[key], held["as_of"]).rename(columns={"lead_id": key})
     both = held.merge(truth, on=[key, "as_of"], how="left")

@@ -168,7 +168,8 @@ def shown_value(column: Column, value: Any, filled: bool) -> str:
     elif column.type == "category":
         shown = str(value).replace("_", " ")
     else:
-        shown = f"{value:,.4g}" if column.type == "float" else f"{value:,}"
+        # Four digits, but never 1.576e+04.
+        shown = f"{value:,.4g}" if column.type == "float" and abs(value) < 10_000 else f"{value:,.0f}"
         shown += f" {column.unit}" if column.unit else ""
     return f"{shown} (filled)" if filled else shown
 

@@ -9,13 +9,10 @@ from sqlalchemy import Connection
 
 from leadmill.demo import crm, tpv
 from leadmill.demo.crm.runs import runs as crm_runs
+from leadmill.demo.source_steps import Progress as Tick
 from leadmill.demo.tpv.schema import runs as tpv_runs
 from leadmill.demo.warehouse import warehouse_engine
 from leadmill.errors import LeadmillError
-
-Tick = Callable[[int, int], None]
-"""Called with what is done and what is to be done in all."""
-
 
 Step = crm.CrmSummary | tpv.TpvSummary
 """What a load or a simulation did."""

@@ -82,11 +82,11 @@ def _metrics(result: CrossValidation) -> dict[str, float]:
 
 
 def _log_params(use_case: UseCase, run_id: str, tuned: Mapping[str, Tuned]) -> None:
-    for name in ("metric", "choice", "class_weights", "prior"):
+    for name in ("metric", "choice", "class_weights", "prior", "edges"):
         store.client().log_param(run_id, name, getattr(use_case.model, name))
     for candidate in use_case.model.competing:
         found, declared = tuned.get(candidate, Tuned()), use_case.model.parameters_of(candidate)
         store.client().log_param(run_id, f"{candidate} parameters", "those declared" if declared else found)
-        usual = default_parameters(use_case.model.builder_of(candidate))
+        usual = default_parameters(use_case.model.builder_of(candidate), use_case.model.edges == "together")
         for name, value in sorted({**usual, **declared, **found.params}.items()):
             store.client().log_param(run_id, f"{candidate}.{name}", value)

@@ -86,7 +86,7 @@ def _search(
 
 def _begin(use_case: UseCase, study: Open, candidate: str, part: optuna.Study, tuned: Tuned | None) -> None:
     """The defaults come first, then what is in force; of what a dead process did, the rows for people are made good."""
-    defaults = searched_defaults(candidate)
+    defaults = searched_defaults(candidate, use_case.model.edges == "together")
     part.enqueue_trial(defaults, skip_if_exists=True)
     if tuned and set(tuned.params) == set(defaults):
         part.enqueue_trial(tuned.params, skip_if_exists=True)

@@ -15,6 +15,7 @@ from leadmill.training.banded_metrics import COVERAGE
 from leadmill.training.candidates import SEED, Parameters
 from leadmill.training.data import Rows
 from leadmill.training.edges import Array
+from leadmill.training.fit_together import fit_together
 from leadmill.training.fitting import CLASSIFY, PREPROCESS, fit_named
 from leadmill.training.inputs import ModelInput
 from leadmill.training.preprocess import preprocessing
@@ -44,9 +45,16 @@ def fit_model(
 def fit_classes(
     use_case: UseCase, candidate: str, inputs: Sequence[ModelInput], rows: Rows, parameters: Parameters | None = None
 ) -> BandedModel:
-    """The classifiers only: of each edge one of ``fit_named``, of the rows above it against those below."""
+    """The classifiers only: of each edge one of ``fit_named``, of the rows above it against those below.
+
+    With ``model.edges: together`` those of ``fit_together``, where ``label.last`` is an input.
+    """
     edges = rows.known_edges
-    above = [fit_named(use_case, candidate, inputs, rows.above(code), parameters) for code in range(len(edges.inner))]
+    if use_case.model.edges == "together" and use_case.label.last in {item.name for item in inputs}:
+        above = fit_together(use_case, candidate, inputs, rows, parameters)
+    else:
+        every = range(len(edges.inner))
+        above = [fit_named(use_case, candidate, inputs, rows.above(code), parameters) for code in every]
     order = np.argsort(rows.value, kind="stable")
     share = (np.cumsum(rows.weight[order]) - rows.weight[order] / 2) / rows.weight.sum()
     grid = np.interp(np.linspace(0, 1, GRID), share, rows.value[order])

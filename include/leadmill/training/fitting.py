@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
@@ -55,11 +57,10 @@ def fit_candidate(
     back to the share of positives. Rows that were rebalanced at their source (``rows.oversampled``) teach as they are;
     the sigmoid is then fitted on what each of them stands for in truth (:func:`sigmoid_at_true_share`).
     """
-    splits = grouped_folds(rows.y, rows.groups, CALIBRATION_FOLDS)
     given = {**({BINS: BINNED[candidate]} if candidate in BINNED else {}), **(parameters or {})}
     bins = int(given.pop(BINS, 0))
     learner = BUILDERS[candidate]().set_params(**given, class_weight=None if class_weights == "none" else class_weights)
-    classifier = CalibratedClassifierCV(learner, method="sigmoid", ensemble=False, cv=splits)
+    classifier = calibrated(learner, grouped_folds(rows.y, rows.groups, CALIBRATION_FOLDS))
     model = Pipeline([(PREPROCESS, preprocessing(inputs, bins)), (CLASSIFY, classifier)])
     as_drawn = rows.weight * np.where(rows.y == 1, rows.oversampled, 1.0)
     # On two busy cores the threads of BLAS and OpenMP wait for each other: one thread is up to ten times faster.
@@ -76,3 +77,10 @@ def fit_candidate(
     # The folds have served; row numbers of the training set have no place in the stored model.
     classifier.set_params(cv=None)
     return model
+
+
+def calibrated(
+    learner: ClassifierMixin, folds: list[tuple[NDArray[np.int64], NDArray[np.int64]]]
+) -> CalibratedClassifierCV:
+    """Unfitted: the learner behind a sigmoid that is fitted on what it answers across these folds."""
+    return CalibratedClassifierCV(learner, method="sigmoid", ensemble=False, cv=folds)

@@ -11,7 +11,7 @@ from leadmill.training.candidates import Parameters
 from leadmill.training.data import Rows
 from leadmill.training.fitting import fit_named
 from leadmill.training.inputs import model_inputs
-from leadmill.training.metrics import Array
+from leadmill.training.metrics import Array, Predictions, point
 from leadmill.training.predict import probabilities
 from leadmill.training.split import grouped_folds
 
@@ -20,7 +20,8 @@ from leadmill.training.split import grouped_folds
 class Outcomes:
     """What decisions at a threshold came to on some rows: how many of each kind, and the weighted mean cost of a row.
 
-    Beside it the cost where everybody is decided positive, and where nobody is.
+    Beside it the cost where everybody is decided positive, and where nobody is. Precision, recall, F1 and MCC count the
+    rows' weights too, so of rebalanced rows they are those of the true share.
     """
 
     rows: int
@@ -31,6 +32,10 @@ class Outcomes:
     cost: float
     all_positive: float
     all_negative: float
+    precision: float
+    recall: float
+    f1: float
+    mcc: float
 
 
 def cheapest(y: NDArray[np.int64], probability: Array, weight: Array, costs: Costs) -> float:
@@ -64,6 +69,7 @@ def outcomes(rows: Rows, probability: Array, threshold: float, costs: Costs) -> 
     def cost(decided: NDArray[np.bool_]) -> float:
         return float(np.average(wrong * (decided != positive), weights=rows.weight))
 
+    found = point(Predictions(rows.y, probability, threshold), rows.weight)
     return Outcomes(
         rows=len(rows),
         true_positives=int((flagged & positive).sum()),
@@ -73,6 +79,10 @@ def outcomes(rows: Rows, probability: Array, threshold: float, costs: Costs) -> 
         cost=cost(flagged),
         all_positive=cost(np.ones(len(rows), dtype=np.bool_)),
         all_negative=cost(np.zeros(len(rows), dtype=np.bool_)),
+        precision=found["precision"],
+        recall=found["recall"],
+        f1=found["f1"],
+        mcc=found["mcc"],
     )
 
 

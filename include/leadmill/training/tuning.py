@@ -63,9 +63,9 @@ SURELY = 2.0
 PRUNER = MedianPruner(n_startup_trials=4, n_warmup_steps=1)
 
 
-def searched_defaults(candidate: str) -> Suggested:
-    """The candidate's own values of the parameters that are searched."""
-    return SPACES[candidate](FixedTrial(default_parameters(candidate)))
+def searched_defaults(candidate: str, together: bool = False) -> Suggested:
+    """The candidate's own values of the parameters that are searched; ``together`` as in ``default_parameters``."""
+    return SPACES[candidate](FixedTrial(default_parameters(candidate, together)))
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,7 @@
 
 from sqlalchemy import Connection, text
 
-from leadmill.demo.warehouse import grant
-from leadmill.extract.notify import notify_sql
-from leadmill.spec import load_use_case
+from leadmill.demo.source_steps import CLOCK, CLOCK_COLUMNS, offer
 from leadmill.storage.literals import Comments, comment_on
 
 FACTS = ("leads", "activities", "web_visits", "outcomes")
@@ -17,10 +15,6 @@ CREATE SCHEMA crm;
 COMMENT ON SCHEMA crm IS 'A simulated CRM: append-only facts, each with the time at which it was recorded';
 CREATE SCHEMA sim;
 COMMENT ON SCHEMA sim IS 'Behind the simulated CRM: its future and its truth; the pipeline''s role may not read it';
-CREATE TABLE crm.clock (
-    now timestamptz NOT NULL,
-    one boolean PRIMARY KEY DEFAULT true CHECK (one)
-);
 CREATE TABLE crm.leads (
     lead_id text, changed_at timestamptz, origin text, source text, occupation text, country text, city text,
     specialization text, do_not_email text, do_not_call text, activity_index text, profile_index text,
@@ -104,7 +98,7 @@ _FACT_COMMENTS: Comments = {
 }
 
 _OTHER_COMMENTS: Comments = {
-    "crm.clock": ("The CRM's present, in one row", {"now": "Now", "one": "Keeps the table to one row"}),
+    "crm.clock": ("The CRM's present, in one row", CLOCK_COLUMNS),
     "sim.truth": (
         "What is true of each lead, its future included; times in arrays are seconds since submitted_at",
         {
@@ -146,15 +140,13 @@ _OTHER_COMMENTS: Comments = {
 
 def create(connection: Connection) -> None:
     """Make both schemas; the pipeline's role may read ``crm``."""
-    connection.exec_driver_sql(_TABLES)
+    connection.exec_driver_sql(_TABLES + CLOCK.format(schema="crm"))
     comments = {f"crm.{table}": comment for table, comment in _FACT_COMMENTS.items()} | dict(_OTHER_COMMENTS)
     comment_on(comments, lambda statement: connection.execute(text(statement)))
     for table in FACTS:
         connection.exec_driver_sql(f"CREATE TABLE sim.{table} (LIKE crm.{table} INCLUDING ALL)")
         connection.execute(text(f"COMMENT ON TABLE sim.{table} IS 'Rows of crm.{table} that are not recorded yet'"))
-    grant(connection, "crm", ("clock", *FACTS))
-    # As a customer would.
-    connection.exec_driver_sql(notify_sql(load_use_case("leads")))
+    offer(connection, "crm", FACTS, "leads")
 
 
 def create_indexes(connection: Connection) -> None:

@@ -1,12 +1,11 @@
 """The simulated CRM's two steps: its history up to a fixed day, and the days after it."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
-from sqlalchemy import Connection, text
 
 from leadmill.demo import warehouse
 from leadmill.demo.crm import schema, store
@@ -16,14 +15,10 @@ from leadmill.demo.crm.runs import Run, append, runs
 from leadmill.demo.crm.tables import tables
 from leadmill.demo.crm.world import WORLDS
 from leadmill.demo.draw import Integers
+from leadmill.demo.source_steps import HISTORY_ENDS, Progress, begin_step, check_forward
 from leadmill.errors import LeadmillError
 
-HISTORY_ENDS = datetime(2026, 6, 1, 6, tzinfo=UTC)
-"""The clock after a load, whatever the day, so that a load can be repeated."""
 BLOCK = 50_000
-
-Progress = Callable[[int, int], None]
-"""Called with the leads done and the leads in all."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +52,7 @@ def load(
     if leads < 1 or days < 1:
         raise LeadmillError(f"A CRM needs at least one lead and one day of history; asked for {leads} over {days}.")
     with warehouse.warehouse_engine().begin() as connection:
-        _alone(connection)
+        begin_step(connection, "crm")
         earlier = runs(connection)
         if earlier:
             return _already_loaded(earlier[0], leads, days, seed)
@@ -79,10 +74,9 @@ def simulate(
     The same seed at the same clock gives the same rows. ``drift``: the new leads come from another mix of sources,
     with more gaps, and are won and lost at other rates. Raises LeadmillError where nothing was loaded yet.
     """
-    if days <= 0:
-        raise LeadmillError(f"The clock only goes forward; asked for {days:g} days.")
+    check_forward(days)
     with warehouse.warehouse_engine().begin() as connection:
-        _alone(connection)
+        begin_step(connection, "crm")
         earlier = runs(connection)
         if not earlier:
             raise LeadmillError("The simulated CRM is empty. Run './leadmill demo' first.")
@@ -96,12 +90,6 @@ def simulate(
         _write(writer, arrivals(random, size, begin, end), [*entropy, 1], int(drift), progress)
         writer.recorded += store.set_clock(connection, end)
         return _record(writer, size, days, seed, drift)
-
-
-def _alone(connection: Connection) -> None:
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('leadmill/crm', 0))"))
-    # Times are copied without a zone.
-    connection.execute(text("SET LOCAL TIME ZONE 'UTC'"))
 
 
 def _write(writer: store.Writer, submitted: Integers, entropy: list[int], regime: int, progress: Progress) -> None:

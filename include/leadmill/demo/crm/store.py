@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, text
 
+from leadmill.demo import source_steps
 from leadmill.demo.crm.dirt import with_junk, with_repeats
 from leadmill.demo.crm.draws import Lives, Random
 from leadmill.demo.crm.facts import facts, new_keys, truth
@@ -58,10 +59,7 @@ def clock(connection: Connection) -> datetime:
 
 def set_clock(connection: Connection, moment: datetime) -> Counter[str]:
     """Move the clock and all rows recorded by then from sim into crm; how many, per table."""
-    connection.execute(
-        text("INSERT INTO crm.clock (now) VALUES (:now) ON CONFLICT (one) DO UPDATE SET now = excluded.now"),
-        {"now": moment},
-    )
+    source_steps.set_clock(connection, "crm", moment)
     moved: Counter[str] = Counter()
     for table in FACTS:
         result = connection.execute(

@@ -6,10 +6,8 @@ import numpy as np
 import pandas as pd
 
 from leadmill.demo import warehouse
+from leadmill.demo.champions import judged_champion
 from leadmill.demo.tpv.oracle import outlook
-from leadmill.registry import ledger
-from leadmill.registry.champion import champion_version, load_version
-from leadmill.registry.dataset import training_set
 from leadmill.spec import UseCase
 from leadmill.training.answers import answered
 from leadmill.training.banded_metrics import BandPredictions
@@ -49,20 +47,16 @@ class OutlookComparison:
 
 def compare(use_case: UseCase) -> OutlookComparison:
     """Ask the oracle about holdout rows of the champion. Needs a champion, and the acquirer that it learned from."""
-    version = champion_version(use_case)
-    model = ledger.model(use_case.name, version) if version else None
-    assert version is not None
-    assert model is not None
-    rows = training_set(use_case, model.mlflow_run_id)
-    chosen = np.arange(len(rows.split.holdout))
+    judged_by = judged_champion(use_case)
+    rows, champion = judged_by.rows, judged_by.champion
+    chosen = np.arange(len(rows.holdout))
     if len(chosen) > ASKED:
         chosen = np.sort(np.random.default_rng(SEED).choice(chosen, ASKED, replace=False))
-    asked = rows.frame.iloc[rows.split.holdout].iloc[chosen][[use_case.entity.key, "as_of"]].reset_index(drop=True)
+    asked = judged_by.asked.iloc[chosen].reset_index(drop=True)
     with warehouse.warehouse_engine().connect() as connection:
         found = outlook(connection, asked[use_case.entity.key], asked["as_of"])
     known = pd.MultiIndex.from_frame(found.asked)
     answers = pd.MultiIndex.from_frame(asked).get_indexer_for(known)
-    champion = load_version(use_case, version)
     judged = rows.holdout.take(chosen[answers])
     mine = answered(champion.model, judged.restricted(champion.inputs), rows.train.base_rate)
     edges = judged.known_edges

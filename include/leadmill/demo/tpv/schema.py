@@ -4,10 +4,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, text
 
+from leadmill.demo.source_steps import CLOCK, CLOCK_COLUMNS, offer
 from leadmill.demo.tpv.replay import Run
-from leadmill.demo.warehouse import grant
-from leadmill.extract.notify import notify_sql
-from leadmill.spec import load_use_case
 from leadmill.storage.literals import Comments, comment_on
 
 FACTS = ("merchants", "daily_volumes")
@@ -17,10 +15,6 @@ CREATE SCHEMA acquirer;
 COMMENT ON SCHEMA acquirer IS 'A simulated acquirer: append-only facts, each with the time at which it was recorded';
 CREATE SCHEMA acquirer_truth;
 COMMENT ON SCHEMA acquirer_truth IS 'From what the acquirer is drawn again; the pipeline''s role may not read it';
-CREATE TABLE acquirer.clock (
-    now timestamptz NOT NULL,
-    one boolean PRIMARY KEY DEFAULT true CHECK (one)
-);
 CREATE TABLE acquirer.merchants (
     merchant_id text, segment text, region text, opened_on date, status text, changed_at timestamptz,
     recorded_at timestamptz NOT NULL
@@ -37,7 +31,7 @@ CREATE TABLE acquirer_truth.runs (
 
 _RECORDED = "When the warehouse learned it"
 _COMMENTS: Comments = {
-    "acquirer.clock": ("The acquirer's present, in one row", {"now": "Now", "one": "Keeps the table to one row"}),
+    "acquirer.clock": ("The acquirer's present, in one row", CLOCK_COLUMNS),
     "acquirer.merchants": (
         "Versions of merchants: the newest says how a merchant is",
         {
@@ -76,11 +70,9 @@ _COMMENTS: Comments = {
 
 def create(connection: Connection) -> None:
     """Make both schemas; the pipeline's role may read ``acquirer``."""
-    connection.exec_driver_sql(_TABLES)
+    connection.exec_driver_sql(_TABLES + CLOCK.format(schema="acquirer"))
     comment_on(_COMMENTS, lambda statement: connection.execute(text(statement)))
-    grant(connection, "acquirer", ("clock", *FACTS))
-    # As a customer would.
-    connection.exec_driver_sql(notify_sql(load_use_case("tpv")))
+    offer(connection, "acquirer", FACTS, "tpv")
 
 
 def create_indexes(connection: Connection) -> None:
@@ -108,14 +100,6 @@ def append(connection: Connection, run: Run) -> None:
             "VALUES (:merchants, :days, :seed, :drift, :clock)"
         ),
         vars(run),
-    )
-
-
-def set_clock(connection: Connection, moment: datetime) -> None:
-    """Move the clock."""
-    connection.execute(
-        text("INSERT INTO acquirer.clock (now) VALUES (:now) ON CONFLICT (one) DO UPDATE SET now = excluded.now"),
-        {"now": moment},
     )
 
 

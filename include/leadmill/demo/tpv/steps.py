@@ -1,26 +1,21 @@
 """The simulated acquirer's two steps: its history up to a fixed day, and the days after it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import dropwhile
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from leadmill.demo import warehouse
+from leadmill.demo.source_steps import HISTORY_ENDS, Progress, begin_step, check_forward, set_clock
 from leadmill.demo.tpv import schema
 from leadmill.demo.tpv.books import REACH, rows
 from leadmill.demo.tpv.replay import OLD_SHARE, Day, Run, replay
 from leadmill.errors import LeadmillError
-
-HISTORY_ENDS = datetime(2026, 6, 1, 6, tzinfo=UTC)
-"""The clock after a load, whatever the day, so that a load can be repeated."""
-
-Progress = Callable[[int, int], None]
-"""Called with the days drawn and the days in all."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ def load(
         )
     run = Run(merchants, days, seed, False, HISTORY_ENDS)
     with warehouse.warehouse_engine().begin() as connection:
-        _alone(connection)
+        begin_step(connection, "acquirer")
         earlier = schema.runs(connection)
         if earlier and earlier[0] != run:
             there = earlier[0]
@@ -81,10 +76,9 @@ def simulate(
     The same seed at the same clock gives the same rows. ``drift``: everyone's volumes fall, faster than they ever did.
     Raises LeadmillError where nothing was loaded yet.
     """
-    if days <= 0:
-        raise LeadmillError(f"The clock only goes forward; asked for {days:g} days.")
+    check_forward(days)
     with warehouse.warehouse_engine().begin() as connection:
-        _alone(connection)
+        begin_step(connection, "acquirer")
         earlier = schema.runs(connection)
         if not earlier:
             raise LeadmillError("The simulated acquirer is empty. Run './leadmill demo tpv' first.")
@@ -96,12 +90,6 @@ def simulate(
         run = Run(joining, days, seed, drift, end)
         _write(connection, [*earlier, run], begin, progress)
         return TpvSummary(joining, schema.counts(connection, begin), end)
-
-
-def _alone(connection: Connection) -> None:
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('leadmill/acquirer', 0))"))
-    # Times are copied without a zone.
-    connection.execute(text("SET LOCAL TIME ZONE 'UTC'"))
 
 
 def _write(connection: Connection, runs: list[Run], since: datetime | None, progress: Progress) -> None:
@@ -117,7 +105,7 @@ def _write(connection: Connection, runs: list[Run], since: datetime | None, prog
             known = pc.and_(known, pc.greater(written["recorded_at"], _seconds(since)))
         warehouse.copy_rows(connection, f"acquirer.{table}", written.filter(known))
     schema.append(connection, runs[-1])
-    schema.set_clock(connection, end)
+    set_clock(connection, "acquirer", end)
 
 
 def _told(days: Iterator[Day], total: int, progress: Progress) -> Iterator[Day]:
