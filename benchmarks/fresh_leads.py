@@ -24,6 +24,7 @@ import pandas as pd
 from leadmill.demo import crm
 from leadmill.demo.comparison import off_by_decile
 from leadmill.demo.crm import oracle
+from leadmill.demo.drifted import expected_auc
 from leadmill.demo.warehouse import warehouse_engine
 from leadmill.local.testing import throw_away_server
 from leadmill.orchestration.stages import STAGES
@@ -104,14 +105,6 @@ def in_a_process(work: object, *arguments: object) -> None:
         raise SystemExit(process.exitcode)
 
 
-def auc(score: "pd.Series[float]", truth: "pd.Series[float]") -> float:
-    """ROC AUC that ``score`` has on average over the outcomes that may follow from ``truth``."""
-    order = np.argsort(score.to_numpy(), kind="stable")
-    won = truth.to_numpy(dtype=np.float64)[order]
-    lost = 1 - won
-    return float((won * (np.cumsum(lost) - lost / 2)).sum() / (won.sum() * lost.sum()))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--leads", type=int, default=20_000)
@@ -130,8 +123,8 @@ def main() -> None:
     worst = max(off, key=lambda one: abs(one.value))
     sys.stdout.write(
         f"{both['candidate'].iloc[0]} of {given.leads:,} leads (seed {given.seed}) on {len(both):,} fresh leads "
-        f"(seed {given.fresh_seed}): ROC AUC expected {auc(both['score'], both['truth']):.4f}, "
-        f"oracle {auc(both['truth'], both['truth']):.4f}\n"
+        f"(seed {given.fresh_seed}): ROC AUC expected {expected_auc(both['score'], both['truth']):.4f}, "
+        f"oracle {expected_auc(both['truth'], both['truth']):.4f}\n"
         f"score less truth by tenth: mean size {np.mean([abs(one.value) for one in off]):.4f}, "
         f"at most {worst.value:+.4f}; largest Python process {most / 2**20:.1f} GiB\n"
     )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import psycopg
+from added_support import edit_spec
 from psycopg.rows import dict_row
 
 from leadmill.demo.generator import generate, write_csv
@@ -16,6 +18,10 @@ from leadmill.local.airflow_api import Airflow, Run
 
 ROOT = Path(__file__).parents[1]
 ROWS = 2500
+
+
+def _simple(raw: dict[str, Any]) -> None:
+    raw["model"]["candidates"], raw["retrain"] = ["logistic_regression"], {"new_outcomes": 5000, "drift_rows": 300}
 
 
 class Demo:
@@ -27,6 +33,14 @@ class Demo:
         self.use_cases = ROOT / "include" / "use_cases"
         self.leads: pd.DataFrame = generate(ROWS)
         self.report: dict[str, Any] = {}
+
+    def simplify(self, *use_cases: str) -> None:
+        """Let the stack have these use cases with one quick candidate, and trainings only by drift: so few leads bring
+        outcomes every day.
+        """
+        self.use_cases = shutil.copytree(self.use_cases, self.folder / "use_cases")
+        for name in use_cases:
+            edit_spec(self.use_cases / name, _simple)
 
     def __call__(self, *arguments: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
         """Run ``./leadmill`` with these arguments; its exit code must be ``code`` (None: any)."""

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -268,22 +269,26 @@ def published_state() -> Mapping[str, list[Row]]:
 
 def killed_at(point: str, action: Callable[..., object], *arguments: object) -> int:
     """Run ``action`` in a process of its own that kills itself at ``point``; its exit code (-9 when it did)."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["support", "great_expectations.expectations", "feast", "sklearn.pipeline", "leadmill.quality.check"]
-    )
-    process = context.Process(target=_child, args=(dict(os.environ), point, action, arguments))
-    process.start()
+    process = started(action, *arguments, LEADMILL_KILL_AT=point)
     process.join(timeout=120)
     assert process.exitcode is not None, f"still running 120 s after its start, never killed at {point}"
     return process.exitcode
 
 
-def _child(
-    environment: dict[str, str], point: str, action: Callable[..., object], arguments: tuple[object, ...]
-) -> None:
+def started(action: Callable[..., object], *arguments: object, **variables: str) -> ForkServerProcess:
+    """A process of its own that runs ``action`` with this one's settings, and these variables."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        ["support", "great_expectations.expectations", "feast", "sklearn.pipeline", "leadmill.quality.check"]
+    )
+    process = context.Process(target=_child, args=({**os.environ, **variables}, action, arguments))
+    process.start()
+    return process
+
+
+def _child(environment: dict[str, str], action: Callable[..., object], arguments: tuple[object, ...]) -> None:
     os.environ.clear()
-    settings.apply(environment | {"LEADMILL_KILL_AT": point})
+    settings.apply(environment)
     action(*arguments)
 
 

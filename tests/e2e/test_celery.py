@@ -89,6 +89,7 @@ def demo() -> Iterator[Demo]:
     # Under root, Postgres runs as an unprivileged user who must be able to pass through.
     folder.chmod(0o711)
     made = Demo(folder)
+    made.simplify(*USE_CASES)
     state = StateFolder(made.state)
     state.create()
     known = credentials.load_or_create(state.secrets)

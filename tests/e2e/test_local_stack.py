@@ -17,6 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from leadmill import settings
 from leadmill.local import processes
 from leadmill.local.airflow_api import Airflow, AirflowRefused, DagNotFound
 
@@ -44,6 +45,39 @@ def toy():
 toy()
 '''
 
+# The question of a training with `gate.mode: ask`, between a gate that passes and a task that hears the answer.
+ASKING = '''
+"""An airflow dag that asks a person as a training does."""
+from datetime import datetime, timedelta
+from pathlib import Path
+from airflow.sdk import dag, task
+from leadmill.orchestration import approval
+from leadmill.spec import parse_use_case
+
+SPEC = Path("{spec}")
+
+def asking(patience):
+    @dag(dag_id=f"asking_{{patience}}", schedule=None, start_date=datetime(2026, 1, 1))
+    def build():
+        @task
+        def gate(ti=None):
+            ti.xcom_push("comparison", "| | roc_auc |")
+
+        @task
+        def promote(answer) -> str:
+            return str(approval.answered(answer))
+
+        use_case = parse_use_case(SPEC)
+        within = use_case.gate.model_copy(update={{"answer_within": timedelta(seconds=patience)}})
+        asked = approval.ask(use_case.model_copy(update={{"gate": within}}))
+        gate() >> asked
+        promote(asked.output)
+
+    return build()
+
+patient, brief = asking(600), asking(2)
+'''
+
 
 class Stack:
     """One state folder and one home, used through the command line only."""
@@ -54,6 +88,8 @@ class Stack:
         (self.home / "plugins").mkdir(parents=True)
         (self.home / "dags").mkdir()
         (self.home / "dags" / "toy.py").write_text(TOY)
+        spec = settings.ROOT / "include" / "use_cases" / "leads" / "use_case.yaml"
+        (self.home / "dags" / "asking.py").write_text(ASKING.format(spec=spec))
 
     def __call__(self, *arguments: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
         result = subprocess.run(
@@ -155,6 +191,44 @@ def test_a_run_is_followed_through_the_api(running: Stack) -> None:
         assert (event.asset, event.source_run) == ("toy/number", run_id)
 
 
+@pytest.fixture(scope="module")
+def asked(stack: Stack) -> dict[str, str]:
+    """A run that waits long for an answer and one that does so for two seconds; Airflow looks every 15 s."""
+    stack("up")
+    with stack.airflow() as airflow:
+        for dag in ("asking_600", "asking_2"):
+            airflow.wait_for_dag(dag)
+            airflow.unpause(dag)
+        return {dag: airflow.trigger(dag) for dag in ("asking_600", "asking_2")}
+
+
+def heard(airflow: Airflow, dag: str, run_id: str) -> str:
+    """What the task behind the question was told."""
+    assert airflow.wait_for_run(dag, run_id, 60).state == "success"
+    path = f"/dags/{dag}/dagRuns/{run_id}/taskInstances/promote/xcomEntries/return_value"
+    return str(airflow._send("GET", path, "show what was told")["value"])
+
+
+def test_a_person_is_shown_the_comparison_and_the_answer_says_who_and_why(
+    running: Stack, asked: dict[str, str]
+) -> None:
+    dag, run_id = "asking_600", asked["asking_600"]
+    run = f"/dags/{dag}/dagRuns/{run_id}"
+    with running.airflow() as airflow:
+
+        def questions() -> list[dict[str, str]]:
+            found: list[dict[str, str]] = airflow._send("GET", f"{run}/hitlDetails", "ask")["hitl_details"]
+            return found
+
+        assert within(60, lambda: questions() != [])
+        (question,) = questions()
+        assert question["subject"] == "Lead conversion: may the challenger become champion?"
+        assert question["body"] == "| | roc_auc |"
+        answer = {"chosen_options": ["Approve"], "params_input": {"reason": "fine"}}
+        airflow._send("PATCH", f"{run}/taskInstances/approve/-1/hitlDetails", "take the answer", json=answer)
+        assert heard(airflow, dag, run_id) == "Answer(approved=True, who='admin', words='approved by admin: fine')"
+
+
 def test_an_expired_token_is_renewed(running: Stack) -> None:
     with running.airflow() as airflow:
         airflow._token = "expired"
@@ -195,6 +269,12 @@ def test_a_broken_dag_file_is_told(running: Stack) -> None:
     finally:
         file.unlink()
     assert within(90, lambda: running.findings("DAG files")[0]["level"] == "ok")
+
+
+def test_no_answer_in_time_is_a_no(running: Stack, asked: dict[str, str]) -> None:
+    with running.airflow() as airflow:
+        said = heard(airflow, "asking_2", asked["asking_2"])
+    assert said == "Answer(approved=False, who=None, words='nobody answered in time whether it may serve')"
 
 
 def test_secrets_are_in_no_command_line_and_no_log(running: Stack) -> None:

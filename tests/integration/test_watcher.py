@@ -2,36 +2,32 @@
 
 import asyncio
 import json
-import subprocess
-import sys
+import os
+import random
+import signal
 import time
-from collections.abc import Iterator
-from datetime import UTC, timedelta
-from typing import Any, Self
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from multiprocessing.context import ForkServerProcess
+from typing import Any, Self, TypeVar
 
 import psycopg
 import pytest
-from event_support import BEGIN, DAY, MINUTE, Crm, empty_crm, leads, version
-from support import query, run_etl
+from event_support import BEGIN, DAY, MINUTE, Crm, empty_crm, leads, unbalanced_windows, version
+from support import clean_database, key, query, rows_of, run_etl, started
 
 from leadmill import names, settings
+from leadmill.errors import LeadmillError
 from leadmill.extract.notify import notify_sql
+from leadmill.extract.watch import unread_watermark
 from leadmill.local import stack
 from leadmill.local.postgres import Server
 from leadmill.orchestration.watermark_trigger import WatermarkTrigger
 
-WATCH = """
-import asyncio
-from leadmill.orchestration.watermark_trigger import WatermarkTrigger
-
-async def run():
-    async for event in WatermarkTrigger("leads", 600, 600).run():
-        print("told", event.payload["watermark"], flush=True)
-
-asyncio.run(run())
-"""
+Found = TypeVar("Found")
 NEVER = 600.0
 """A poll that comes too late to count."""
+UNPUBLISHED = "SELECT run_id FROM ops.windows WHERE status <> 'published'"
 
 
 @pytest.fixture
@@ -156,35 +152,96 @@ def test_without_notify_polling_goes_on(crm: Crm) -> None:
     assert asyncio.run(act()) is not None
 
 
-def test_killed_and_started_again_it_tells_what_nobody_has_read(crm: Crm) -> None:
-    record(crm, 1)
-    for number in (2, 3):
-        newest = crm.execute("SELECT max(recorded_at) FROM crm.leads").fetchone()[0]
-        with subprocess.Popen([sys.executable, "-c", WATCH], stdout=subprocess.PIPE, text=True) as child:
-            assert child.stdout is not None
-            told = next(line for line in child.stdout if line.startswith("told "))
-            child.kill()
-        assert child.returncode == -9
-        assert told.split()[1] == newest.astimezone(UTC).isoformat()
-        # The ETL has not run, and time passes while nobody watches.
-        record(crm, number)
-    assert run_etl(leads()) is not None
-    assert query("SELECT sum(read) AS n FROM ops.windows") == [{"n": 3}]
+@pytest.mark.slow
+def test_kill_9_of_watching_and_reading_processes_loses_nothing_and_two_of_them_read_nothing_twice(crm: Crm) -> None:
+    """Real are Postgres, the trigger, the stages and the kills; no Airflow: one process is triggerer and worker.
+
+    Two of them hear the same commits and work at once. Killed is the one that works on the window, while it is being
+    read, when it is checked and when it is prepared; the last time the other one, too, and commits come in meanwhile.
+    """
+    numbers, watching = iter(range(1, 100)), [started(follow), started(follow)]
+    try:
+        for stage, alone in (("true", False), ("accepted IS NOT NULL", False), ("prepared IS NOT NULL", True)):
+            for _ in range(5):
+                record(crm, next(numbers))
+            killed = [killed_at_work(watching, stage)]
+            killed += [one for one in watching if alone and one not in killed]
+            for one in killed:
+                watching.remove(one)
+                one.kill()
+                one.join()
+            for _ in range(5):
+                record(crm, next(numbers))
+            watching += [started(follow) for _ in killed]
+        until(lambda: unread_watermark(leads()) is None and query(UNPUBLISHED) == [])
+        assert all(one.is_alive() for one in watching), "nothing that two at once did to each other ended one"
+    finally:
+        for one in watching:
+            one.kill()
+            one.join()
+    windows = query("SELECT * FROM ops.windows ORDER BY until")
+    assert [window["since"] for window in windows] == [None, *(window["until"] for window in windows[:-1])]
+    assert sum(window["read"] - window["already_seen"] for window in windows) == next(numbers) - 1 == 30
+    assert sum(window["attempts"] - 1 for window in windows) >= 3, "each kill left a window to another"
+    assert unbalanced_windows() == []
+    once = [{"lead_id": key(number), "n": 1} for number in range(1, 31)]
+    assert query("SELECT lead_id, count(*) AS n FROM raw.leads GROUP BY 1 ORDER BY 1") == once
+    found = rows_of("features.leads", without=["created_timestamp"])
+    clean_database()
+    run_etl(leads())
+    assert found == rows_of("features.leads", without=["created_timestamp"]), "as of one run that nobody disturbed"
 
 
-def test_two_watchers_tell_the_same_and_nothing_is_processed_twice(crm: Crm) -> None:
-    async def act() -> list[str | None]:
-        async with Watching() as one, Watching() as two:
-            return [await one.next(30), await two.next(30)]
+def follow() -> None:
+    """What a triggerer and a worker do: each event makes a run of the ETL, and a run that another one disturbed is
+    made again.
+    """
 
-    record(crm, 1)
-    first, second = asyncio.run(act())
-    assert first == second is not None
-    both = [run_etl(leads(), run) for run in ("for the first", "for the second")]
-    assert both[0] is not None
-    assert both[1] is None
-    assert query("SELECT sum(read) AS n, sum(appended) AS rows FROM ops.windows") == [{"n": 1, "rows": 1}]
-    assert query("SELECT count(*) AS n FROM features.leads") == [{"n": 1}]
+    async def act() -> None:
+        async for _ in WatermarkTrigger("leads", 0.5, 0.5).run():
+            while True:
+                try:
+                    await asyncio.to_thread(run_etl, leads(), str(os.getpid()))
+                    break
+                except LeadmillError:
+                    await asyncio.sleep(random.random())
+
+    asyncio.run(act())
+
+
+def killed_at_work(watching: list[ForkServerProcess], stage: str) -> ForkServerProcess:
+    """Kill -9 the process whose unpublished window is at that stage; all stand still between the look and the kill."""
+
+    def worker() -> list[ForkServerProcess]:
+        at_work = query(f"{UNPUBLISHED} AND {stage}")
+        return [one for one in watching if at_work and str(one.pid) == at_work[0]["run_id"]]
+
+    def look() -> list[ForkServerProcess]:
+        if not worker():
+            return []
+        send(watching, signal.SIGSTOP)
+        found = worker()
+        send(found, signal.SIGKILL)
+        send(watching, signal.SIGCONT)
+        return found
+
+    (killed,) = until(look)
+    return killed
+
+
+def send(processes: list[ForkServerProcess], which: int) -> None:
+    for one in processes:
+        assert one.pid
+        os.kill(one.pid, which)
+
+
+def until(look: Callable[[], Found], seconds: float = 60) -> Found:
+    """What ``look`` finds at last."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return found
 
 
 def test_the_sql_for_the_customer_may_be_run_again_and_names_what_the_spec_names(crm: Crm) -> None:

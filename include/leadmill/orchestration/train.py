@@ -41,6 +41,7 @@ def train(use_case: UseCase) -> DAG:
         def training_set() -> str:
             from leadmill.monitoring.retraining import learns_since, training_due
             from leadmill.registry.begin import begin_training
+            from leadmill.registry.provenance import training_data
 
             context = get_current_context()
             kind = context["dag_run"].run_type.value
@@ -51,22 +52,28 @@ def train(use_case: UseCase) -> DAG:
                     runtime.skip(due.sentence)
                 who = getattr(context["dag_run"], "triggering_user_name", None)
                 reason = why(kind, context["params"]["reason"], who, due.sentence)
-                return begin_training(use_case, run_id, reason, learns_since(use_case, due))
+                mlflow_run = begin_training(use_case, run_id, reason, learns_since(use_case, due))
+                runtime.handled(training_data(mlflow_run)["rows"])
+            return mlflow_run
 
         @task(task_display_name="Fit the candidates")
         def fit(mlflow_run: str) -> str:
             from leadmill.registry.fit import fit as run
+            from leadmill.registry.provenance import training_data
 
             with runtime.stage(use_case, "fit"):
                 run(use_case, mlflow_run)
+                runtime.handled(training_data(mlflow_run)["training_rows"])
             return mlflow_run
 
         @task(task_display_name="Evaluate on the newest rows")
         def evaluate(mlflow_run: str) -> str:
             from leadmill.registry.evaluate import evaluate as run
+            from leadmill.registry.provenance import training_data
 
             with runtime.stage(use_case, "evaluate"):
                 run(use_case, mlflow_run)
+                runtime.handled(training_data(mlflow_run)["holdout_rows"])
             return mlflow_run
 
         @task(task_display_name="Gate: challenger against champion")
