@@ -1,16 +1,16 @@
 """Commands about the registry and its ledger. What is heavy is imported inside the command that needs it."""
 
 import getpass
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from leadmill import names, settings
 from leadmill.cli_data import AsJson, Name, connect, err, out, print_json, table, use_case_of
+from leadmill.cli_version import folds, print_version, values
 
 if TYPE_CHECKING:
     from leadmill.registry.catalog import Reign
@@ -51,7 +51,7 @@ def model_list(name: Name, as_json: AsJson = False) -> None:
             f"{one.model.version} *" if one.serving else one.model.version,
             one.model.candidate,
             f"{one.model.training_rows:,}",
-            *(_folds(one.model.metrics, metric) for metric in listed_figures),
+            *(folds(one.model.metrics, metric) for metric in listed_figures),
             one.last_decision.verdict if one.last_decision else "",
             f"{one.model.created_at:%Y-%m-%d %H:%M}",
         ]
@@ -70,7 +70,7 @@ def model_show(
     version: Annotated[str | None, typer.Argument(help="Version; the champion without it.", show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:
-    """One version: its training set, its figures, its bands and every decision about it."""
+    """One version: its training, its figures, its bands, how it decides, and every decision about it."""
     use_case = use_case_of(name)
     connect()
     from leadmill.errors import NoChampion
@@ -84,28 +84,7 @@ def model_show(
     if as_json:
         print_json(asdict(shown))
         return
-    found = shown.model
-    title = f"[bold]{escape(use_case.title)}, version {wanted}[/bold]{' (champion)' if shown.serving else ''}"
-    positive = f"in class {found.classes[-1]['class']}" if found.classes else "positive"
-    rows = f"{found.training_rows:,} training rows, {found.positives:,} {positive}"
-    out.print(f"{title}: {found.candidate}, {rows}, MLflow run {found.mlflow_run_id}")
-    out.print(f"Training set: {found.training_set or 'not known'}, spec version {found.spec_version}", markup=False)
-    out.print(f"Parameters: {_parameters(found.parameters)}", markup=False)
-    out.print(table(["figure", "folds", "newest rows [95 %]"], _figure_rows(found.metrics)))
-    if found.classes:
-        out.print(
-            "Classes: " + ", ".join(f"{one['class']} {one['from']:,.0f} to {one['to']:,.0f}" for one in found.classes)
-        )
-    if found.metrics.get("repeated"):
-        out.print(table(_REPEATED, [_repeated_row(one) for one in found.metrics["repeated"]]))
-    if found.decision:
-        out.print(_decision(found.decision), markup=False)
-    if found.bands:
-        out.print("Bands: " + ", ".join(f"{one['band']} from {one['from']:.4f}" for one in found.bands))
-    for one in shown.decisions:
-        out.print(
-            f"{one.decided_at:%Y-%m-%d %H:%M} {one.verdict} by {one.actor}: {'; '.join(one.reasons)}", markup=False
-        )
+    print_version(use_case, shown)
 
 
 def model_compare(name: Name, first: Version, second: Version, as_json: AsJson = False) -> None:
@@ -206,7 +185,7 @@ def model_params(
     rows = [
         [
             f"{one.candidate} *" if newest[one.candidate] is one else one.candidate,
-            _values(one.params),
+            values(one.params),
             f"{one.study}, trial {one.trial}" if one.study else "",
             one.reason,
             one.actor,
@@ -247,52 +226,6 @@ def _who() -> str:
     return f"{getpass.getuser()} (command line)"
 
 
-def _parameters(tuned: Mapping[str, Any] | None) -> str:
-    """What a model was fitted with, and which study found it."""
-    if not tuned:
-        return "the defaults"
-    return f"{_values(tuned['params'])} (study {tuned['study']}, trial {tuned['trial']})"
-
-
-def _values(params: Mapping[str, Any]) -> str:
-    shown = {name: f"{value:.4g}" if isinstance(value, float) else str(value) for name, value in params.items()}
-    return ", ".join(f"{name} {value}" for name, value in shown.items()) or "the defaults"
-
-
-_REPEATED = ["by repeated folds", "accuracy [95 %]", "of learned rows", "ROC AUC [95 %]", "published", "of learned"]
-
-
-def _repeated_row(one: Mapping[str, Any]) -> list[str]:
-    """A declared candidate, a baseline or the chosen one, and what was published of it."""
-    said = [one["published_accuracy"], one["published_training_accuracy"]]
-    return [
-        f"{one['name']} ({one['kind']})",
-        "{value:.2%} [{low:.2%}, {high:.2%}]".format(**one["accuracy"]),
-        f"{one['training_accuracy']:.2%}",
-        "{value:.3f} [{low:.3f}, {high:.3f}]".format(**one["roc_auc"]),
-        *("" if figure is None else f"{figure:.3%}" for figure in said),
-    ]
-
-
-def _decision(kept: Mapping[str, Any]) -> str:
-    """How the version decides, and what that came to."""
-    costs = ", ".join(f"a {name.replace('_', ' ')} costs {cost:g}" for name, cost in kept["costs"].items())
-    judged = kept["holdout"] or kept["training"]
-    return (
-        f"Decision: {kept['positive']} from probability {kept['threshold']:.4f} on, chosen on {kept['chosen_on']} "
-        f"({costs}; exact probabilities would say {kept['even']:.4f}). On the newest {judged['rows']:,} rows a case "
-        f"costs {judged['cost']:.3f}; all {kept['positive']} {judged['all_positive']:.3f}, all {kept['negative']} "
-        f"{judged['all_negative']:.3f}" + (_budget(kept["alerts"]) if kept.get("alerts") else "")
-    )
-
-
-def _budget(alerts: Mapping[str, Any]) -> str:
-    return (
-        f". Budget of {alerts['per_day']:g} alerts a day: from {alerts['threshold']:.4f} on, {alerts['raised']:.1f} a "
-        f"day, {alerts['precision']:.0%} of them right, finding {alerts['recall']:.0%}"
-    )
-
-
 def _reign(one: "Reign") -> list[str]:
     until = f"{one.until:%Y-%m-%d %H:%M}" if one.until else "now"
     return [one.version, f"{one.since:%Y-%m-%d %H:%M}", until, one.verdict.replace("_", " "), one.actor]
@@ -300,22 +233,3 @@ def _reign(one: "Reign") -> list[str]:
 
 _OF_TWO = {"roc_auc": "ROC AUC", "pr_auc": "PR AUC", "brier": "Brier"}
 _OF_BANDS = {"log_loss": "log loss", "macro_f1": "macro F1", "weighted_kappa": "weighted kappa"}
-
-
-def _folds(metrics: Mapping[str, Any], name: str) -> str:
-    figure = metrics["cross_validation"]["metrics"].get(name)
-    return f"{figure['mean']:.3f} ± {figure['std']:.3f}" if figure else ""
-
-
-def _figure_rows(metrics: Mapping[str, Any]) -> list[list[str]]:
-    crossed, held = metrics["cross_validation"], metrics["holdout"]["metrics"]
-    rows = []
-    for name in held:
-        newest = held[name]
-        interval = f"{newest['value']:.3f} [{newest['low']:.3f}, {newest['high']:.3f}]"
-        rows.append([name, _folds(metrics, name), interval])
-    for naive, figures in metrics.get("naive", {}).items():
-        rows += [[f"{naive}: {name}", "", f"{value:.3f}"] for name, value in figures.items()]
-    for variant, figures in crossed["variants"].items():
-        rows += [[f"{variant}: {name}", f"{one['mean']:.3f} ± {one['std']:.3f}", ""] for name, one in figures.items()]
-    return rows

@@ -15,7 +15,7 @@ TASKS = {
     "train": ["training_set", "fit", "evaluate", "gate", "promote"],
     "tune": ["tune"],
     "score": ["plan", "score", "publish"],
-    "monitor": ["drift", "performance", "freshness", "retraining"],
+    "monitor": ["drift", "performance", "freshness", "retraining", "forget"],
 }
 
 

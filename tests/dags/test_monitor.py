@@ -38,6 +38,7 @@ def test_a_late_stage_is_told_by_log_and_mail_and_again_where_the_mail_failed(
     crm.spread(range(60))
     run_etl(use_case, online=True)
     quiet = {"drift": "skipped", "performance": "success", "freshness": "success", "retraining": "skipped"}
+    quiet["forget"] = "success"
     assert states(dag.test()) == quiet
     assert (mail.messages, query("SELECT * FROM ops.alerts")) == ([], [])
 

@@ -1,7 +1,7 @@
 """When data makes a training due: what counts, what a judged version has had, and what starts none."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 from added_support import copied, edited, use_cases_in
 from event_support import BEGIN, DAY, HOUR, Crm, changed_leads, empty_crm, execute, leads, outcome, version
 from support import clean_database, query
+from tpv_support import Acquirer, Figure, Profile, acquirer, tpv
 
 from leadmill.features.backfill import backfill
 from leadmill.features.history import known_through
@@ -16,6 +17,8 @@ from leadmill.features.training_rows import entity_rows_sql
 from leadmill.monitoring.retraining import Due, learns_since, training_due, watch_retraining
 from leadmill.registry import store
 from leadmill.spec import Retrain, UseCase
+
+__all__ = ["acquirer"]
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
 
@@ -31,13 +34,15 @@ def rules(new_outcomes: int = 8, drift_rows: int = 12) -> UseCase:
 
 @pytest.fixture(scope="module")
 def champion(postgres: dict[str, str]) -> Iterator[None]:
-    """A version serves, as the registry says it."""
+    """A version of each serves, as the registry says it."""
     client = store.client()
-    client.create_registered_model("leads")
-    client.create_model_version("leads", "nowhere")
-    client.set_registered_model_alias("leads", store.CHAMPION, "1")
+    for name in ("leads", "tpv"):
+        client.create_registered_model(name)
+        client.create_model_version(name, "nowhere")
+        client.set_registered_model_alias(name, store.CHAMPION, "1")
     yield
-    client.delete_registered_model("leads")
+    for name in ("leads", "tpv"):
+        client.delete_registered_model(name)
 
 
 @pytest.fixture(scope="module")
@@ -56,19 +61,26 @@ def crm(history: Crm) -> Iterator[Crm]:
     execute("TRUNCATE ops.promotions, ops.models, ops.alerts, ops.drift, ops.retraining CASCADE")
 
 
-def judged(through: datetime, verdict: str = "promoted", candidate: str = "logistic_regression", at: int = 1) -> None:
+def judged(
+    through: datetime,
+    verdict: str = "promoted",
+    candidate: str = "logistic_regression",
+    at: int = 1,
+    name: str = "leads",
+) -> None:
     """A version was judged whose newest training row is of that time."""
+    values = {"name": name, "at": str(at), "candidate": candidate}
     execute(
         "INSERT INTO ops.models (use_case, version, mlflow_run_id, candidate, created_at, training_rows, positives, "
-        "data_fingerprint, spec_version, inputs, metrics) VALUES ('leads', %(at)s, %(at)s, %(candidate)s, now(), 1, 1, "
-        "'', '', '[]', '{}')",
-        {"at": str(at), "candidate": candidate},
+        "data_fingerprint, spec_version, inputs, metrics) VALUES (%(name)s, %(at)s, %(at)s, %(candidate)s, now(), 1, "
+        "1, '', '', '[]', '{}')",
+        values,
     )
     execute(
         "INSERT INTO ops.promotions (decision, use_case, verdict, version, candidate, reasons, figures, data, actor, "
-        "mlflow_run_id, decided_at) VALUES (%(at)s, 'leads', %(verdict)s, %(at)s, %(candidate)s, '[]', '{}', "
+        "mlflow_run_id, decided_at) VALUES (%(at)s, %(name)s, %(verdict)s, %(at)s, %(candidate)s, '[]', '{}', "
         "jsonb_build_object('through', %(through)s::text), 'test', %(at)s, now())",
-        {"at": str(at), "verdict": verdict, "candidate": candidate, "through": through.isoformat()},
+        values | {"verdict": verdict, "through": through.isoformat()},
     )
 
 
@@ -184,6 +196,24 @@ def test_the_same_data_is_told_once_a_day(crm: Crm) -> None:
         ("three", "new_outcomes", True),
         ("two", "new_outcomes", False),
     ]
+
+
+def test_a_sum_that_came_true_anew_counts_for_old_entities_too(acquirer: Acquirer, champion: None) -> None:
+    begin = datetime(2025, 10, 1, tzinfo=UTC)
+    facts: list[Profile | Figure] = []
+    # First recorded on that day; the last is not old enough by the 160th for a sum that no version has had.
+    for name, since in {"OLD": 0, "MIDDLE": 30, "NEW": 50, "YOUNG": 90}.items():
+        opened = begin + since * DAY
+        facts.append(Profile(name, opened, opened, "hotel", "coast", opened.date()))
+        days = [opened + number * DAY for number in range(0, 155 - since, 5)]
+        facts += [Figure(name, day.date(), day + DAY + HOUR, 1, 10) for day in days]
+    acquirer.run(facts, begin + 160 * DAY)
+    use_case = tpv().model_copy(update={"retrain": Retrain(new_outcomes=3)})
+    judged(begin + 100 * DAY, name="tpv")
+    due = training_due(use_case)
+    assert (due.rule, due.outcomes) == ("new_outcomes", 3)
+    judged(begin + 120 * DAY, "refused", at=2, name="tpv")
+    assert (training_due(use_case).rule, training_due(use_case).outcomes) == (None, 0)
 
 
 @pytest.mark.slow

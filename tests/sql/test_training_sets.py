@@ -1,14 +1,13 @@
 """A training set is rebuilt from its id, row by row, whatever has come in since."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from added_support import copied, edited, use_cases_in
+from added_support import copied, edited, folder
 from event_support import BEGIN, DAY, HOUR, Crm, activity, events, execute, outcome, version
 from support import START, Warehouse, crm, key, lead, query, run_etl, x_education
 from typer.testing import CliRunner
@@ -21,18 +20,11 @@ from leadmill.registry.dataset import fingerprint
 from leadmill.registry.training_sets import rebuilt, record, training_sets
 from leadmill.spec import UseCase, load_use_case
 
-__all__ = ["crm", "events"]
+__all__ = ["crm", "events", "folder"]
 
 COUNT: dict[str, Any] = {"type": "int", "min": 0, "impute": "none", "fill": 0}
 END = BEGIN + 60 * DAY
 LEADS, MANY = range(20), range(100, 610)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    with use_cases_in(tmp_path / "use_cases") as made:
-        made.mkdir()
-        yield made
 
 
 def few_features(raw: dict[str, Any]) -> None:

@@ -26,8 +26,8 @@ class Due:
     """Whether a training is due (``rule`` is None where it is not) and what was counted.
 
     ``through``: as_of of the newest row that a judged version has had. ``outcomes``: entities of which every training
-    row is newer. ``onset``: since when drift is open; ``rows`` are the matured training rows since then that no judged
-    version has had, ``learnable`` all of them.
+    row is newer; of sums, those of which any is. ``onset``: since when drift is open; ``rows`` are the matured training
+    rows since then that no judged version has had, ``learnable`` all of them.
     """
 
     rule: Literal["drift", "new_outcomes"] | None
@@ -94,7 +94,8 @@ def _through(connection: Connection, use_case: UseCase) -> datetime | None:
 def _new_outcomes(connection: Connection, use_case: UseCase, known: datetime, through: datetime | None) -> int:
     rows, key = _escaped(entity_rows_sql(use_case, known, through)), use_case.entity.key
     statement = f"SELECT count(DISTINCT {key}) FROM ({rows}) AS t"
-    if not (use_case.has_events and through):
+    # A sum comes true anew at every age; any other outcome once.
+    if use_case.label.aggregate or not (use_case.has_events and through):
         return int(connection.execute(text(statement)).scalar_one())
     # Whoever had reached an age by then has had its outcome counted.
     statement += f" JOIN {names.entities_table(use_case)} AS e USING ({key}) WHERE first_recorded_at > :unseen"

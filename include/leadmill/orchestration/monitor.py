@@ -60,12 +60,9 @@ def monitor(use_case: UseCase) -> DAG:
         @task(task_display_name="Check the deadlines")
         def freshness() -> str:
             from leadmill.monitoring.freshness import WATCH, watch_freshness
-            from leadmill.monitoring.predictions import forget_predictions
             from leadmill.orchestration.notify import notify
 
             with runtime.stage(use_case, "freshness") as run_id:
-                forgotten = forget_predictions(timedelta(days=settings.current().prediction_days))
-                log.info("%s logged predictions were old enough to be deleted.", f"{forgotten:,}")
                 found = watch_freshness(use_case, run_id)
                 notify(use_case, WATCH)
             late = [one.stage for one in found if one.late]
@@ -89,6 +86,16 @@ def monitor(use_case: UseCase) -> DAG:
             log.info("%s", found.sentence)
             return found.sentence
 
+        @task(task_display_name="Forget old answers of the API")
+        def forget() -> str:
+            from leadmill.monitoring.predictions import forget_predictions
+
+            with runtime.stage(use_case, "forget"):
+                gone = forget_predictions(timedelta(days=settings.current().prediction_days))
+                runtime.handled(gone)
+            return f"{gone:,} logged answers were old enough to be deleted"
+
         [drift(), performance(), freshness()] >> retraining()
+        forget()
 
     return build()

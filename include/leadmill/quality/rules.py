@@ -42,7 +42,7 @@ def row_rules(use_case: UseCase) -> tuple[RowRule, ...]:
         RowRule(
             f"{key}: well-formed",
             key,
-            f"present and a {entity.key_type}",
+            f"present; {entity.key_words}",
             lambda batch: _unless(batch, key, _matching(batch[key].texts, entity.key_pattern)),
         ),
         RowRule(

@@ -58,6 +58,7 @@ def _fill(use_case: UseCase, run_id: str, frame: pd.DataFrame, allowed: Sequence
         **{"from": frame[AS_OF].min().isoformat(), "through": frame[AS_OF].max().isoformat()},
         spec_version=use_case.version,
         code_version=code_version(),
+        warnings="; ".join(lowered_minima(use_case)) or "none",
         leak_scan=f"allowed: {', '.join(allowed)}" if allowed else "clean",
         **tags,
     )

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from leadmill.registry import ledger, store
 from leadmill.registry.champion import champion_version
 from leadmill.registry.ledger import Decision, ModelRow
+from leadmill.registry.provenance import training_data, training_times
 from leadmill.spec import UseCase
 
 
@@ -21,11 +23,15 @@ class ListedModel:
 
 @dataclass(frozen=True)
 class ShownModel:
-    """One version with every decision about it, newest first."""
+    """One version with every decision about it, newest first.
+
+    ``training`` is what ``provenance`` knows of its run: data, reason, code, when it began and how long it took.
+    """
 
     model: ModelRow
     serving: bool
     decisions: tuple[Decision, ...]
+    training: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,8 @@ def show_model(use_case: UseCase, version: str) -> ShownModel:
     """One version. Raises UnknownVersion."""
     row = ledger.known_model(use_case.name, version)
     decided = tuple(item for item in ledger.decisions(use_case.name) if item.version == version)
-    return ShownModel(row, champion_version(use_case) == version, decided)
+    training = training_data(row.mlflow_run_id) | training_times(row.mlflow_run_id)
+    return ShownModel(row, champion_version(use_case) == version, decided, training)
 
 
 def run_page(run_id: str) -> RunPage:

@@ -176,5 +176,6 @@ def _metrics(repeated: Sequence[Repeated], decision: Kept | None) -> dict[str, f
             found |= {f"decision/alerts_{name}": value for name, value in asdict(decision.alerts).items()}
         for part, judged in (("training", decision.training), ("holdout", decision.holdout)):
             if judged:
-                found[f"decision/{part}_cost"] = judged.cost
+                for name in ("cost", "precision", "recall", "f1", "mcc"):
+                    found[f"decision/{part}_{name}"] = getattr(judged, name)
     return found

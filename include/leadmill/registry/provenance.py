@@ -1,5 +1,6 @@
 """On which data a version was trained and judged, as decisions about it keep it."""
 
+from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +23,13 @@ def code_version() -> str:
     for file in sorted(package.rglob("*.py")):
         digest.update(str(file.relative_to(package)).encode() + b"\0" + file.read_bytes())
     return f"{leadmill.__version__}+{digest.hexdigest()[:12]}"
+
+
+def training_times(run_id: str) -> dict[str, Any]:
+    """``began_at`` (wall time, UTC) and ``seconds`` from there to the end of the run, None before it."""
+    info = store.client().get_run(run_id).info
+    took = None if info.end_time is None else (info.end_time - info.start_time) / 1000
+    return {"began_at": datetime.fromtimestamp(info.start_time / 1000, UTC), "seconds": took}
 
 
 def training_data(run_id: str) -> dict[str, Any]:

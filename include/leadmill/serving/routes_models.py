@@ -10,7 +10,6 @@ from leadmill.errors import ModelContractBroken, UnknownVersion
 from leadmill.registry.by_hand import choose
 from leadmill.registry.catalog import ListedModel, list_models, show_model
 from leadmill.registry.ledger import Decision, ModelRow
-from leadmill.registry.provenance import training_data
 from leadmill.serving.body import invalid, parse
 from leadmill.serving.http import allow, answer
 from leadmill.serving.openapi import documented, reason_body
@@ -39,9 +38,8 @@ def model_routes(state: State, name: str) -> APIRouter:
             shown = await asyncio.to_thread(show_model, use_case, version)
         except UnknownVersion as error:
             raise _unknown(error) from error
-        data = await asyncio.to_thread(training_data, shown.model.mlflow_run_id)
         decisions = [_decided(one) for one in shown.decisions]
-        return answer(_version(shown.model, shown.serving) | {"training": data, "decisions": decisions})
+        return answer(_version(shown.model, shown.serving) | {"training": shown.training, "decisions": decisions})
 
     @router.post("/{version}/choose", **documented("train", "Decided", "Make one champion", use_case, keyed=True,
                                                    body=reason_body()))  # fmt: skip

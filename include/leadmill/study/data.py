@@ -18,6 +18,7 @@ from leadmill.spec import UseCase
 from leadmill.storage.database import engine
 from leadmill.training.candidates import SEED
 from leadmill.training.data import AS_OF, LABEL, WEIGHT
+from leadmill.training.edges import learned_edges
 from leadmill.training.known import known_values
 from leadmill.training.split import temporal_holdout
 
@@ -105,7 +106,8 @@ class Cases:
 class StudyData:
     """What a study looks at. ``every`` describes; ``train`` (older rows) decides; ``holdout`` (newest rows) judges.
 
-    ``rejected`` counts the rows of the source that broke each row rule.
+    ``rejected`` counts the rows of the source that broke each row rule. Of a sum, positive is its last band, by edges
+    learned from ``train`` as training learns them; ``above`` is where that begins.
     """
 
     use_case: UseCase
@@ -116,6 +118,7 @@ class StudyData:
     purged: int
     holdout_begins: pd.Timestamp
     rejected: dict[str, int]
+    above: float | None = None
 
 
 def read_study_data(use_case: UseCase) -> StudyData:
@@ -134,12 +137,11 @@ def study_data(
     use_case: UseCase, frame: pd.DataFrame, moment: datetime, rejected: dict[str, int] | None = None
 ) -> StudyData:
     """``frame`` (a training frame as of ``moment``) split as training splits it. Raises as read_study_data does."""
-    if use_case.task != "binary":
-        raise NothingToStudy(use_case.name, f"a study knows labels of yes and no, not 'task: {use_case.task}'")
     if frame.empty:
         raise NothingToStudy(use_case.name, "no published entity has a known label")
-    every = _cases(use_case, frame)
     split = temporal_holdout(use_case, frame)
+    above = _last_band(use_case, frame.iloc[split.train]) if use_case.classes else None
+    every = _cases(use_case, frame if above is None else frame.assign(**{LABEL: (frame[LABEL] >= above).astype(int)}))
     train, holdout = every.take(split.train), every.take(split.holdout)
     fewest = int(np.bincount(train.y, minlength=2).min())
     if fewest < LEAST_PER_CLASS or len(np.unique(holdout.y)) < 2:
@@ -148,7 +150,12 @@ def study_data(
             f"its rows before {split.begins:%Y-%m-%d} hold {fewest} of the rarer outcome (at least {LEAST_PER_CLASS} "
             "are needed), and the newer ones must hold both outcomes",
         )
-    return StudyData(use_case, moment, every, train, holdout, split.purged, split.begins, rejected or {})
+    return StudyData(use_case, moment, every, train, holdout, split.purged, split.begins, rejected or {}, above)
+
+
+def _last_band(use_case: UseCase, taught: pd.DataFrame) -> float:
+    labels, weight = (taught[name].to_numpy(dtype=np.float64) for name in (LABEL, WEIGHT))
+    return learned_edges(use_case, labels, weight).inner[-1]
 
 
 def _cases(use_case: UseCase, frame: pd.DataFrame) -> Cases:

@@ -7,6 +7,7 @@ from study_support import MOMENT
 
 from leadmill.spec import UseCase
 from leadmill.study.data import NothingToStudy, StudyData, study_data
+from leadmill.study.page import overview
 
 
 def test_what_was_filled_is_missing_again(data: StudyData, frame: pd.DataFrame) -> None:
@@ -38,6 +39,12 @@ def test_nothing_to_study_is_said(shop: UseCase, frame: pd.DataFrame) -> None:
         study_data(shop, frame.head(0), MOMENT)
     with pytest.raises(NothingToStudy, match="of the rarer outcome"):
         study_data(shop, frame.assign(label=0), MOMENT)
-    many = shop.model_copy(update={"task": "multiclass"})
-    with pytest.raises(NothingToStudy, match="multiclass"):
-        study_data(many, frame, MOMENT)
+
+
+def test_of_a_sum_its_highest_band_is_studied(shop: UseCase, frame: pd.DataFrame) -> None:
+    label = shop.label.model_copy(update={"title": "Spent", "unit": "euro", "aggregate": "sum"})
+    sums = shop.model_copy(update={"task": "multiclass", "classes": ("low", "middle", "high"), "label": label})
+    found = study_data(sums, frame.assign(label=frame["spend"]), MOMENT)
+    assert found.above == pytest.approx(np.quantile(found.train.filled["spend"], 2 / 3), rel=0.05)
+    assert np.array_equal(found.every.y, (frame["spend"] >= found.above).astype(int))
+    assert "“Spent” is in the highest band, “high”: " in overview.section(found).findings[0]

@@ -44,3 +44,5 @@ def test_outcomes_count_rows_and_weigh_costs() -> None:
     assert made.cost == pytest.approx((1 + 2) / 8)
     assert made.all_positive == pytest.approx(2 * 6 / 8)
     assert made.all_negative == pytest.approx(2 / 8)
+    assert (made.precision, made.recall, made.f1) == pytest.approx((0.5, 0.5, 0.5))
+    assert made.mcc == pytest.approx((1 * 5 - 1 * 1) / (2 * 2 * 6 * 6) ** 0.5)

@@ -18,19 +18,29 @@ SLICES = 16
 def section(data: StudyData) -> Section:
     """Rows, span, point in time, split and how the share of positives moves."""
     every, train, holdout = data.every, data.train, data.holdout
-    entity, label = data.use_case.entity.name, data.use_case.label.title or data.use_case.label.name
+    entity = data.use_case.entity.name
     found = rate(every.y, every.weight)
     older, newer = rate(train.y, train.weight), rate(holdout.y, holdout.weight)
     gap = difference(newer, older)
     moved = "differs from" if gap.low > 0 or gap.high < 0 else "does not measurably differ from"
     findings = (
         f"{counted(len(every), 'labelled row')} of {every.entities:,} entities ({entity}), from "
-        f"{every.as_of.min():%Y-%m-%d} to {every.as_of.max():%Y-%m-%d}; for {of_rate(found)} the label "
-        f"“{label}” is true.",
+        f"{every.as_of.min():%Y-%m-%d} to {every.as_of.max():%Y-%m-%d}; for {of_rate(found)} "
+        f"{_meant(data)}.",
         f"In the newest {percent(len(holdout) / len(every), 0)} of the rows the share, {of_rate(newer)}, {moved} that "
         f"of the older ones, {of_rate(older)}.",
     )
     return Section("data", "Data", findings, (_over_time(data), _table(data, found, older, newer)))
+
+
+def _meant(data: StudyData) -> str:
+    """What is true of a positive row."""
+    label = data.use_case.label
+    title = label.title or label.name
+    if data.above is None:
+        return f"the label “{title}” is true"
+    unit = f" {label.unit}" if label.unit else ""
+    return f"“{title}” is in the highest band, “{data.use_case.classes[-1]}”: {number(data.above)}{unit} or more"
 
 
 def _over_time(data: StudyData) -> Chart:
