@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
+import pytest
 import yaml
+from support import clean_database
 
 from leadmill import settings
 from leadmill.registry import store
@@ -40,6 +43,14 @@ def use_cases_in(folder: Path) -> Iterator[Path]:
     finally:
         del os.environ["LEADMILL_USE_CASES"]
         settings.current.cache_clear()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """An empty folder in which use cases are looked for."""
+    with use_cases_in(tmp_path / "use_cases") as made:
+        made.mkdir()
+        yield made
 
 
 def copied(name: str, folder: Path, edit: Edit) -> UseCase:
@@ -88,7 +99,20 @@ def score(use_case: UseCase, run_id: str) -> ScoreSummary:
     return publish_scores(use_case, run_id, staged)
 
 
+def forget(*schemas: str) -> None:
+    """An empty database of ours, none of these schemas in the warehouse, no models."""
+    clean_database()
+    with psycopg.connect(settings.required("LEADMILL_WAREHOUSE_URL"), autocommit=True) as owner:
+        for schema in schemas:
+            owner.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE".encode())
+    forget_models()
+
+
 def forget_models() -> None:
-    """No registered model is left."""
-    for model in store.client().search_registered_models():
-        store.client().delete_registered_model(model.name)
+    """No registered model is left, and no training that would be found again by its key."""
+    client = store.client()
+    for model in client.search_registered_models():
+        client.delete_registered_model(model.name)
+    for experiment in client.search_experiments():
+        for run in client.search_runs([experiment.experiment_id]):
+            client.delete_run(run.info.run_id)

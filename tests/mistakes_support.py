@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from added_support import blocks
+from files_support import write_files
 
 (SPEC,) = blocks("adding_a_use_case", "yaml")
 EXTRACT, FEATURES, LABELS = blocks("adding_a_use_case", "sql")
@@ -18,7 +19,5 @@ def write(folder: Path, file: str = "", right: str = "", wrong: str = "") -> Pat
         if name == file:
             assert text.count(right) == 1, f"{name} says {right!r} {text.count(right)} times"
             text = text.replace(right, wrong)
-        path = folder / "orders" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        write_files(folder / "orders", {name: text})
     return folder / "orders" / (file or "use_case.yaml")

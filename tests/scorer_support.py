@@ -10,6 +10,19 @@ from leadmill.registry.champion import Champion
 Made = Callable[[str], Champion]
 """From a candidate's name to a champion of it."""
 
+FEATURES = """
+features:
+  visits: {title: Visits in 7 days, unit: visits, type: int, min: 0, outliers: clip, impute: median, fill: 3}
+  speed: {title: Speed, type: float, impute: constant, fill: 1}
+  seconds: {title: Time on the website, unit: seconds, type: int, impute: constant, fill: 1}
+  interest: {title: Interest, type: ordered, levels: [low, middling, high], impute: mode, fill: low}
+  channel: {title: Channel, type: category, impute: unknown}
+  country: {title: Country, type: category, impute: mode, fill: india}
+  wants_mail: {title: Wants mail, type: bool, impute: constant, fill: false}
+  constant: {title: Constant, type: int, impute: constant, fill: 1}
+"""
+"""As a spec declares what :func:`draw` draws."""
+
 
 def draw(size: int, seed: int) -> pd.DataFrame:
     """Buyers; another seed has levels and numbers that the first has not."""

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 import psycopg
-from support import clean_database, query, run_etl, x_education
+from added_support import forget
+from support import query, run_etl, x_education
 
 from leadmill import settings
 from leadmill.demo.generator import generate, write_csv
 from leadmill.demo.loader import load_file
-from leadmill.registry import store
 from leadmill.registry.begin import begin_training
 from leadmill.registry.documents import Verdict
 from leadmill.registry.evaluate import Evaluation, evaluate
@@ -27,6 +27,8 @@ from leadmill.storage.frames import read_frame
 
 LEADS = 1500
 SCORES, HISTORY = "scores.x_education", "scores.x_education_history"
+X_EDUCATION = ("demo", "x_education")
+"""Schemas of its source."""
 ROWS, RUNS = "scores.x_education_rows", "scores.x_education_runs"
 
 
@@ -44,7 +46,7 @@ class Trained:
 @contextmanager
 def training(*candidates: str) -> Iterator[Trained]:
     """A champion among these candidates, or those of the spec, on a database that is emptied before and after."""
-    forget()
+    forget(*X_EDUCATION)
     use_case = only(x_education(), *candidates) if candidates else x_education()
     with tempfile.TemporaryDirectory() as folder:
         load_file(use_case, write_csv(generate(rows=LEADS), Path(folder) / "leads.csv"))
@@ -54,7 +56,7 @@ def training(*candidates: str) -> Iterator[Trained]:
     evaluation = evaluate(use_case, run_id)
     verdict = gate(use_case, run_id, "tester")
     yield Trained(use_case, run_id, evaluation, verdict, promote(use_case, run_id, "tester"))
-    forget()
+    forget(*X_EDUCATION)
 
 
 def execute(statement: str) -> None:
@@ -62,21 +64,20 @@ def execute(statement: str) -> None:
         connection.execute(statement.encode())
 
 
-def forget() -> None:
-    """No warehouse, no features, no models, and no training that would be found again by its key."""
-    clean_database()
-    with psycopg.connect(settings.required("LEADMILL_WAREHOUSE_URL"), autocommit=True) as owner:
-        owner.execute("DROP SCHEMA IF EXISTS demo CASCADE")
-        owner.execute("DROP SCHEMA IF EXISTS x_education CASCADE")
-    for model in store.client().search_registered_models():
-        store.client().delete_registered_model(model.name)
-    for experiment in store.client().search_experiments():
-        for run in store.client().search_runs([experiment.experiment_id]):
-            store.client().delete_run(run.info.run_id)
-
-
 def forget_scores() -> None:
     execute(f"TRUNCATE {ROWS}, {RUNS}")
+
+
+def changed_by_hand() -> None:
+    """Scores or features were changed by nobody's run: what is kept of those that are shown is no longer known."""
+    execute(f"UPDATE {RUNS} SET complete_for = NULL, totals = NULL")
+
+
+def assert_totals_hold() -> None:
+    """What is kept with the run that is shown is what a count of its scores finds."""
+    kinds = "model_version, band, status"
+    found = query(f"SELECT {kinds}, count(*) AS rows FROM {SCORES} GROUP BY {kinds} ORDER BY {kinds}")
+    assert query(f"SELECT totals FROM {RUNS} WHERE shown") == [{"totals": found}]
 
 
 def only(use_case: UseCase, *candidates: str) -> UseCase:

@@ -1,13 +1,13 @@
 """What a new feature does to the rows that are there: small histories of `leads`, and a snapshot."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from added_support import copied, edited, use_cases_in
+from added_support import copied, edited, folder, use_cases_in
 from event_support import BEGIN, DAY, HOUR, MINUTE, Crm, activity, events, outcome, version, visit
 from support import START, Row, Warehouse, clean_database, killed_at, query, rows_of, run_etl, varied
 
@@ -18,7 +18,7 @@ from leadmill.features.materialize import materialize
 from leadmill.features.online import lookup
 from leadmill.spec import UseCase
 
-__all__ = ["events"]
+__all__ = ["events", "folder"]
 
 pytestmark = pytest.mark.slow
 
@@ -32,13 +32,6 @@ POINTS = (
     "materialize.written",
 )
 LEFT = ("features.leads", "features.leads_latest", "online.leadmill_leads_features", "staging.leads", "ops.windows")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    with use_cases_in(tmp_path / "use_cases") as made:
-        made.mkdir()
-        yield made
 
 
 def facts_only(raw: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from added_support import forget_models
 from event_support import (
     BEGIN,
     DAY,
@@ -34,7 +35,6 @@ from support import clean_database, query
 
 from leadmill.features.materialize import materialize
 from leadmill.features.online import lookup
-from leadmill.registry import store
 from leadmill.registry.begin import begin_training
 from leadmill.registry.evaluate import evaluate
 from leadmill.registry.fit import fit
@@ -182,8 +182,7 @@ def delivered(postgres: dict[str, str], use_case: UseCase) -> Iterator[dict[str,
             crm.create()
             found[name] = _delivered(crm, use_case, arranged(given), windows, train=not found)
         yield found
-    for model in store.client().search_registered_models():
-        store.client().delete_registered_model(model.name)
+    forget_models()
 
 
 def _delivered(crm: Crm, use_case: UseCase, arrivals: list[Fact], windows: int, train: bool) -> Outcome:

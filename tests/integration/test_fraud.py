@@ -8,21 +8,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from added_support import forget
 from serving_support import Api, serving, until
-from support import clean_database, killed_at, query, run_etl
+from support import killed_at, query, run_etl
 
-from leadmill import settings
 from leadmill.demo import payments
 from leadmill.demo.generator import write_csv
 from leadmill.demo.loader import load_file
 from leadmill.errors import FileRejected, LeadmillError
 from leadmill.features.history import training_frame
 from leadmill.orchestration.stages import STAGES
-from leadmill.registry import ledger, store
+from leadmill.registry import ledger
 from leadmill.registry.provenance import code_version
 from leadmill.scoring.file import score as scoring
 from leadmill.scoring.file.score import score_file
@@ -63,7 +62,7 @@ def quick(use_case: UseCase) -> UseCase:
 
 @pytest.fixture(scope="module")
 def run(postgres: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    forget()
+    forget("demo", "fraud")
     use_case, folder = quick(load_use_case("fraud")), tmp_path_factory.mktemp("files")
     made = payments.generate(ROWS)
     first, later = made.iloc[:-100], made.iloc[-100:]
@@ -74,16 +73,7 @@ def run(postgres: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> I
     STAGES["train"](use_case, "train-1")
     STAGES["score"](use_case, "score-1")
     yield Run(use_case, folder / "first.csv", first, ledger.models("fraud")[0])
-    forget()
-
-
-def forget() -> None:
-    clean_database()
-    with psycopg.connect(settings.required("LEADMILL_WAREHOUSE_URL"), autocommit=True) as owner:
-        owner.execute("DROP SCHEMA IF EXISTS demo CASCADE")
-        owner.execute("DROP SCHEMA IF EXISTS fraud CASCADE")
-    for model in store.client().search_registered_models():
-        store.client().delete_registered_model(model.name)
+    forget("demo", "fraud")
 
 
 def test_history_is_that_of_earlier_payments_only(run: Run) -> None:
@@ -300,7 +290,7 @@ def test_a_file_and_the_api_agree_on_the_same_features(run: Run, api: Api) -> No
 @pytest.mark.skipif(not REAL.is_file(), reason=f"{REAL} is not there; it may not be redistributed")
 def test_the_bars_on_the_real_sample(postgres: dict[str, str]) -> None:
     """PR AUC and ROC AUC of the sample as it is; the true share after correction."""
-    forget()
+    forget("demo", "fraud")
     use_case = load_use_case("fraud")
     load_file(use_case, REAL)
     run_etl(use_case)
@@ -316,4 +306,4 @@ def test_the_bars_on_the_real_sample(postgres: dict[str, str]) -> None:
     assert np.mean([fold["pr_auc"] for fold in folds]) >= 0.93
     assert np.mean([fold["roc_auc"] for fold in folds]) >= 0.975
     assert np.average(found, weights=rows.weight) == pytest.approx(0.00172, rel=0.2)
-    forget()
+    forget("demo", "fraud")

@@ -10,19 +10,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import psycopg
 import pytest
+from added_support import forget
 from gateway_events import event_v1, event_v2
 from serving_support import Api, serving, until
-from support import clean_database, query, run_etl
+from support import query, run_etl
 
-from leadmill import settings
 from leadmill.api import Alias, Api as Routes
 from leadmill.demo import loans
 from leadmill.demo.generator import write_csv
 from leadmill.demo.loader import load_file
 from leadmill.orchestration.stages import STAGES
-from leadmill.registry import ledger, store
+from leadmill.registry import ledger
 from leadmill.registry.champion import load_pipeline
 from leadmill.registry.external import register
 from leadmill.registry.trusted import write_model
@@ -60,7 +59,7 @@ class Run:
 
 @pytest.fixture(scope="module")
 def run(postgres: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    forget()
+    forget("demo", "loans")
     use_case = load_use_case("loans")
     # The other forest learns for ten seconds and is no matter of these tests.
     model = use_case.model.model_copy(update={"candidates": ("logistic_regression",)})
@@ -72,16 +71,7 @@ def run(postgres: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> I
     STAGES["score"](use_case, "score-1")
     with serving(use_case) as api:
         yield Run(use_case, ledger.models("loans")[0], api)
-    forget()
-
-
-def forget() -> None:
-    clean_database()
-    with psycopg.connect(settings.required("LEADMILL_WAREHOUSE_URL"), autocommit=True) as owner:
-        owner.execute("DROP SCHEMA IF EXISTS demo CASCADE")
-        owner.execute("DROP SCHEMA IF EXISTS loans CASCADE")
-    for model in store.client().search_registered_models():
-        store.client().delete_registered_model(model.name)
+    forget("demo", "loans")
 
 
 def test_every_row_is_accounted_for_and_gaps_are_flagged(run: Run) -> None:

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import psycopg
 import pytest
 import skops.io
-from added_support import blocks
+from added_support import blocks, forget
+from scoring_support import X_EDUCATION
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from support import clean_database, killed_at, query, run_etl, x_education
+from support import killed_at, query, run_etl, x_education
 from typer.testing import CliRunner
 
-from leadmill import cli, cli_model, settings
+from leadmill import cli, cli_model
 from leadmill.demo.generator import generate, write_csv
 from leadmill.demo.loader import load_file
 from leadmill.errors import ModelUnfit, NoPreviousChampion, PromotionRefused, UnknownVersion
@@ -48,16 +48,6 @@ pytestmark = [
 COLUMNS = ["total_time_spent_on_website", "total_visits", "total_visits_missing"]
 
 
-def forget() -> None:
-    """No warehouse, no features, no models."""
-    clean_database()
-    with psycopg.connect(settings.required("LEADMILL_WAREHOUSE_URL"), autocommit=True) as owner:
-        owner.execute("DROP SCHEMA IF EXISTS demo CASCADE")
-        owner.execute("DROP SCHEMA IF EXISTS x_education CASCADE")
-    for model in store.client().search_registered_models():
-        store.client().delete_registered_model(model.name)
-
-
 def judged(use_case: UseCase, run_key: str) -> tuple[str, Verdict]:
     """A training up to the gate: the run and its verdict."""
     run_id = begin_training(use_case, run_key, "a test")
@@ -73,7 +63,7 @@ def with_gate(use_case: UseCase, **changes: Any) -> UseCase:
 @pytest.fixture(scope="module")
 def use_case(postgres: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[UseCase]:
     """Version 1 was champion, version 2 is."""
-    forget()
+    forget(*X_EDUCATION)
     whole = x_education()
     model = whole.model.model_copy(update={"candidates": ("additive_scorecard",), "variants": {}})
     small = with_gate(whole.model_copy(update={"model": model}), slices=("lead_origin", "do_not_email"))
@@ -84,7 +74,7 @@ def use_case(postgres: dict[str, str], tmp_path_factory: pytest.TempPathFactory)
         assert verdict.passed, verdict.reasons
         promote(small, run_id, "tester")
     yield small
-    forget()
+    forget(*X_EDUCATION)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from added_support import forget_models
 from golden_support import forget
 from prometheus_client.parser import text_string_to_metric_families
 from support import query
@@ -11,7 +12,6 @@ from leadmill.demo import crm
 from leadmill.monitoring.drift import drift_onset
 from leadmill.monitoring.metrics import exposition
 from leadmill.orchestration.stages import STAGES
-from leadmill.registry import store
 from leadmill.spec import UseCase, load_use_case
 
 pytestmark = [
@@ -36,8 +36,7 @@ def use_case(postgres: dict[str, str]) -> Iterator[UseCase]:
     run(simple, *ETL, "train", "score")
     yield simple
     forget()
-    for registered in store.client().search_registered_models():
-        store.client().delete_registered_model(registered.name)
+    forget_models()
 
 
 def run(use_case: UseCase, *stages: str) -> None:

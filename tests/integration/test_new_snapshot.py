@@ -14,6 +14,7 @@ import pandas as pd
 import psycopg
 import pytest
 from added_support import forget_models, score, train, use_cases_in
+from files_support import write_files
 from support import Row, clean_database, query, run_etl
 
 from leadmill import settings
@@ -103,9 +104,8 @@ def run(postgres: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> I
     clean_database()
     forget_models()
     folder = tmp_path_factory.mktemp("gym")
-    for name, text in {"use_case.yaml": SPEC, "sql/extract.sql": EXTRACT, "sql/labels.sql": LABELS}.items():
-        (folder / "gym" / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / "gym" / name).write_text(text)
+    files = {"use_case.yaml": SPEC, "sql/extract.sql": EXTRACT, "sql/labels.sql": LABELS}
+    write_files(folder / "gym", files)
     with psycopg.connect(postgres["LEADMILL_WAREHOUSE_URL"], autocommit=True) as owner, use_cases_in(folder):
         owner.execute(
             "DROP SCHEMA IF EXISTS club CASCADE; CREATE SCHEMA club; CREATE TABLE club.members (card_no text, "

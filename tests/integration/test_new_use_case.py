@@ -20,6 +20,7 @@ import pandas as pd
 import psycopg
 import pytest
 from added_support import blocks, forget_models, score, train, use_cases_in
+from files_support import write_files
 from support import Row, clean_database, query, run_etl
 
 from leadmill import settings
@@ -138,9 +139,7 @@ def run(postgres: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> I
     shop = Shop(postgres["LEADMILL_WAREHOUSE_URL"])
     shop.create()
     folder = tmp_path_factory.mktemp("orders")
-    for name, text in FILES.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
+    write_files(folder, FILES)
     settings.apply({"AIRFLOW_CONN_SHOP": postgres["AIRFLOW_CONN_WAREHOUSE"]})
     with use_cases_in(folder / "use_cases"):
         yield _run(folder, shop)
@@ -223,7 +222,7 @@ def test_airflow_finds_its_dags_and_parses_them_light(run: Run) -> None:
         "orders_train": ["training_set", "fit", "evaluate", "gate", "promote"],
         "orders_tune": ["tune"],
         "orders_score": ["plan", "score", "publish"],
-        "orders_monitor": ["drift", "performance", "freshness", "retraining"],
+        "orders_monitor": ["drift", "performance", "freshness", "retraining", "forget"],
     }
     assert heavy == []
 

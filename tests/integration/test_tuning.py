@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scoring_support import execute, forget, only
+from added_support import forget
+from scoring_support import X_EDUCATION, execute, only
 from sklearn.linear_model import LogisticRegression
 from support import Row, query, run_etl, x_education
 from typer.testing import CliRunner
@@ -45,7 +46,7 @@ CANDIDATE, TRIALS = "additive_scorecard", 8
 @pytest.fixture(scope="module")
 def small(postgres: dict[str, str]) -> Iterator[UseCase]:
     """X Education with 500 leads and one candidate."""
-    forget()
+    forget(*X_EDUCATION)
     use_case = only(x_education(), CANDIDATE)
     few = use_case.gate.model_copy(update={"min_rows": 300, "min_positives": 60})
     use_case = use_case.model_copy(update={"gate": few})
@@ -53,7 +54,7 @@ def small(postgres: dict[str, str]) -> Iterator[UseCase]:
         load_file(use_case, write_csv(generate(rows=500), Path(folder) / "leads.csv"))
     run_etl(use_case)
     yield use_case
-    forget()
+    forget(*X_EDUCATION)
 
 
 @dataclass

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from scorer_support import Made, draw
+from files_support import IDLE_SNAPSHOT, write_files
+from scorer_support import FEATURES, Made, draw
 
 from leadmill.registry.bands import cut_offs, percentile_grid
 from leadmill.registry.champion import Champion
@@ -14,35 +15,25 @@ from leadmill.training.fitting import fit_candidate
 from leadmill.training.inputs import model_frame, model_inputs
 from leadmill.training.predict import probabilities
 
-SPEC = """
+SPEC = (
+    """
 name: shop
 title: Shop
 entity: {name: buyer, key: buyer_id, key_type: string}
 source: {connection: warehouse, relations: [shop.buyers], watermark: recorded_at, history: snapshot}
 label: {name: bought, horizon: none}
-features:
-  visits: {title: Visits in 7 days, unit: visits, type: int, min: 0, outliers: clip, impute: median, fill: 3}
-  speed: {title: Speed, type: float, impute: constant, fill: 1}
-  seconds: {title: Time on the website, unit: seconds, type: int, impute: constant, fill: 1}
-  interest: {title: Interest, type: ordered, levels: [low, middling, high], impute: mode, fill: low}
-  channel: {title: Channel, type: category, impute: unknown}
-  country: {title: Country, type: category, impute: mode, fill: india}
-  wants_mail: {title: Wants mail, type: bool, impute: constant, fill: false}
-  constant: {title: Constant, type: int, impute: constant, fill: 1}
 model: {candidates: [logistic_regression, additive_scorecard, random_forest, hist_gradient_boosting], metric: pr_auc}
 gate: {min_rows: 100, min_positives: 20}
 score: {population: all, bands: {A: 0.2, B: 1.0}}
 """
+    + FEATURES
+)
 
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> UseCase:
-    file = tmp_path_factory.mktemp("use_cases") / "shop" / "use_case.yaml"
-    (file.parent / "sql").mkdir(parents=True)
-    (file.parent / "sql" / "extract.sql").write_text("SELECT :since, :until", encoding="utf-8")
-    (file.parent / "sql" / "labels.sql").write_text("SELECT 1", encoding="utf-8")
-    file.write_text(SPEC, encoding="utf-8")
-    return parse_use_case(file)
+    files = {"use_case.yaml": SPEC, **IDLE_SNAPSHOT}
+    return parse_use_case(write_files(tmp_path_factory.mktemp("use_cases") / "shop", files) / "use_case.yaml")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The scorer of a multiclass champion: score and reasons of the last class, every class, and the value, one or many."""
 
 import json
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -9,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from scorer_support import draw
+from files_support import IDLE_QUERIES, write_files
+from scorer_support import FEATURES, Made, draw
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -25,7 +25,8 @@ from leadmill.training.fit_banded import fit_banded
 from leadmill.training.inputs import model_frame, model_inputs
 from leadmill.training.predict import class_probabilities_of, probabilities, values_of
 
-SPEC = """
+SPEC = (
+    """
 name: shop
 title: Shop
 task: multiclass
@@ -34,31 +35,19 @@ entity: {name: buyer, key: buyer_id, key_type: string}
 source: {connection: warehouse, relations: [shop.sales], watermark: recorded_at, history: events}
 as_of: [1d]
 label: {name: spent, horizon: 30d, unit: euro, aggregate: sum, last: seconds}
-features:
-  visits: {title: Visits in 7 days, unit: visits, type: int, min: 0, outliers: clip, impute: median, fill: 3}
-  speed: {title: Speed, type: float, impute: constant, fill: 1}
-  seconds: {title: Time on the website, unit: seconds, type: int, impute: constant, fill: 1}
-  interest: {title: Interest, type: ordered, levels: [low, middling, high], impute: mode, fill: low}
-  channel: {title: Channel, type: category, impute: unknown}
-  country: {title: Country, type: category, impute: mode, fill: india}
-  wants_mail: {title: Wants mail, type: bool, impute: constant, fill: false}
-  constant: {title: Constant, type: int, impute: constant, fill: 1}
 model: {candidates: [logistic_regression], metric: log_loss}
 gate: {min_rows: 100, min_positives: 20}
 score: {bands: {A: 0.2, B: 1.0}}
 """
-Made = Callable[[str], Champion]
+    + FEATURES
+)
 MANY = 300
 
 
 @pytest.fixture(scope="module")
 def spending(tmp_path_factory: pytest.TempPathFactory) -> UseCase:
-    file = tmp_path_factory.mktemp("use_cases") / "shop" / "use_case.yaml"
-    (file.parent / "sql").mkdir(parents=True)
-    for name, query in {"extract": "SELECT :since, :until", "features": "SELECT 1", "labels": "SELECT 1"}.items():
-        (file.parent / "sql" / f"{name}.sql").write_text(query, encoding="utf-8")
-    file.write_text(SPEC, encoding="utf-8")
-    return parse_use_case(file)
+    files = {"use_case.yaml": SPEC, **IDLE_QUERIES}
+    return parse_use_case(write_files(tmp_path_factory.mktemp("use_cases") / "shop", files) / "use_case.yaml")
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from files_support import IDLE_SNAPSHOT, write_files
 
 from leadmill.spec import UseCase, parse_use_case
 
@@ -29,12 +30,8 @@ score: {population: all, bands: {A: 0.2, B: 1.0}}
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> UseCase:
-    file = tmp_path_factory.mktemp("use_cases") / "shop" / "use_case.yaml"
-    (file.parent / "sql").mkdir(parents=True)
-    (file.parent / "sql" / "extract.sql").write_text("SELECT :since, :until", encoding="utf-8")
-    (file.parent / "sql" / "labels.sql").write_text("SELECT 1", encoding="utf-8")
-    file.write_text(SPEC, encoding="utf-8")
-    return parse_use_case(file)
+    files = {"use_case.yaml": SPEC, **IDLE_SNAPSHOT}
+    return parse_use_case(write_files(tmp_path_factory.mktemp("use_cases") / "shop", files) / "use_case.yaml")
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from files_support import IDLE_QUERIES, write_files
 from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score, log_loss
 
 from leadmill.errors import NotTrainable
@@ -52,12 +53,8 @@ score: {population: all, bands: {A: 0.2, B: 1.0}}
 @pytest.fixture(scope="module")
 def stalls(tmp_path_factory: pytest.TempPathFactory) -> UseCase:
     """What a market's stalls will sell in the month to come."""
-    file = tmp_path_factory.mktemp("use_cases") / "stalls" / "use_case.yaml"
-    (file.parent / "sql").mkdir(parents=True)
-    for query, text in {"extract": "SELECT :since, :until", "features": "SELECT 1", "labels": "SELECT 1"}.items():
-        (file.parent / "sql" / f"{query}.sql").write_text(text, encoding="utf-8")
-    file.write_text(SPEC, encoding="utf-8")
-    return parse_use_case(file)
+    files = {"use_case.yaml": SPEC, **IDLE_QUERIES}
+    return parse_use_case(write_files(tmp_path_factory.mktemp("use_cases") / "stalls", files) / "use_case.yaml")
 
 
 @pytest.fixture(scope="module")

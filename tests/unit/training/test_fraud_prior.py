@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from files_support import IDLE_SNAPSHOT, write_files
 
 from leadmill.spec import UseCase, parse_use_case
 from leadmill.training.data import rows_of
@@ -38,12 +39,8 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> tuple[UseCase, pd.DataFra
         "model": {"candidates": ["logistic_regression"], "prior": PRIOR},
         "score": {"population": "all", "bands": {"A": 0.01, "B": 1.0}},
     }
-    file = tmp_path_factory.mktemp("use_cases") / "cards" / "use_case.yaml"
-    (file.parent / "sql").mkdir(parents=True)
-    (file.parent / "sql" / "extract.sql").write_text("SELECT WHERE :since < :until", encoding="utf-8")
-    (file.parent / "sql" / "labels.sql").write_text("SELECT 1", encoding="utf-8")
-    file.write_text(yaml.safe_dump(spec), encoding="utf-8")
-    use_case = parse_use_case(file)
+    files = {"use_case.yaml": yaml.safe_dump(spec), **IDLE_SNAPSHOT}
+    use_case = parse_use_case(write_files(tmp_path_factory.mktemp("use_cases") / "cards", files) / "use_case.yaml")
     features = real[names].rename(columns=str.lower).drop_duplicates()
     frame = features.assign(
         payment_id=features.index.astype(str),
