@@ -4,7 +4,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import httpx
 import uvicorn
 from scoring_support import Trained, score, training
+from support import until
 
 from leadmill import settings
 from leadmill.features.materialize import materialize
@@ -127,11 +127,3 @@ def service(key: str, log: Path) -> Iterator[Service]:
     finally:
         one.process.terminate()
         one.process.wait(timeout=30)
-
-
-def until(done: Any, seconds: float = 30.0) -> None:
-    """Wait for it; fail where it does not come."""
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.05)

@@ -3,11 +3,12 @@
 import multiprocessing
 import os
 import shutil
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -18,6 +19,7 @@ from leadmill import settings
 from leadmill.spec import UseCase, load_use_case, parse_use_case
 
 Row = dict[str, Any]
+Found = TypeVar("Found")
 
 START = datetime(2026, 2, 1, tzinfo=UTC)
 SOURCE_COLUMNS = """
@@ -290,6 +292,15 @@ def _child(environment: dict[str, str], action: Callable[..., object], arguments
     os.environ.clear()
     settings.apply(environment)
     action(*arguments)
+
+
+def until(look: Callable[[], Found], seconds: float = 30.0) -> Found:
+    """What ``look`` finds at last; fail where it finds nothing in time."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.02)
+    return found
 
 
 def run_stage(stage: str, address: str) -> None:

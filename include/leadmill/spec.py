@@ -14,6 +14,7 @@ from leadmill import names, settings
 from leadmill.api import Api
 from leadmill.columns import DERIVED_FROM, Column, Duration, Frozen, Identifier, Level, Zone
 from leadmill.decision import Decision
+from leadmill.entity import Entity
 from leadmill.errors import SpecError, UnknownUseCase
 from leadmill.label import Label, check_task
 from leadmill.layout import File
@@ -22,16 +23,6 @@ from leadmill.mentioned import stray_names
 from leadmill.queries import stray_queries
 from leadmill.thresholds import Monitor
 
-_KEY_PATTERNS = {
-    "uuid": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
-    "int": "^[0-9]{1,18}$",
-    "string": "^[A-Za-z0-9_.@-]{1,200}$",
-}
-_KEY_WORDS = {
-    "uuid": "a UUID",
-    "int": "a whole number of at most 18 digits",
-    "string": "1 to 200 letters (A to Z), digits and signs of . _ - @",
-}
 _DERIVED = ("folder", "version")
 
 
@@ -42,38 +33,6 @@ def _relation(value: str) -> str:
 
 
 Relation = Annotated[str, AfterValidator(_relation)]
-
-
-class Entity(Frozen):
-    """What is scored, and how its key is written."""
-
-    name: Identifier
-    key: Identifier
-    key_type: Literal["uuid", "int", "string"]
-
-    @property
-    def key_pattern(self) -> str:
-        """Regular expression that every key matches, for Postgres and for RE2."""
-        return _KEY_PATTERNS[self.key_type]
-
-    @property
-    def key_words(self) -> str:
-        """What that pattern asks for, for people."""
-        return _KEY_WORDS[self.key_type]
-
-    @property
-    def sql_type(self) -> str:
-        return "bigint" if self.key_type == "int" else "text"
-
-    def same_key(self, name: str) -> str:
-        """SQL text that is equal for two spellings of one key, cut to a length that a btree index can hold."""
-        spelled = {"uuid": f"lower({name})", "int": f"ltrim({name}, '0')", "string": name}
-        return f"left({spelled[self.key_type]}, 200)"
-
-    def stored_key(self, name: str) -> str:
-        """SQL of a key as it is stored, of the text as given; null, or nobody's key, where that is none."""
-        number = f"CASE WHEN {name} ~ '{self.key_pattern}' THEN {name}::bigint END"
-        return {"uuid": f"lower({name})", "int": number, "string": name}[self.key_type]
 
 
 class Source(Frozen):

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from added_support import forget
-from serving_support import Api, serving, until
-from support import killed_at, query, run_etl
+from serving_support import Api, serving
+from support import killed_at, query, run_etl, until
 
 from leadmill.demo import payments
 from leadmill.demo.generator import write_csv

@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 import pytest
 from added_support import forget
 from gateway_events import event_v1, event_v2
-from serving_support import Api, serving, until
-from support import query, run_etl
+from serving_support import Api, serving
+from support import query, run_etl, until
 
 from leadmill.api import Alias, Api as Routes
 from leadmill.demo import loans

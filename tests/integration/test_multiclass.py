@@ -15,9 +15,9 @@ import pytest
 from added_support import forget_models, score, train, use_cases_in
 from files_support import write_files
 from rich.console import Console
-from serving_support import Api, serving, until
+from serving_support import Api, serving
 from sklearn.linear_model import LogisticRegression
-from support import clean_database, query, run_etl
+from support import clean_database, query, run_etl, until
 
 from leadmill import settings
 from leadmill.cli_data import score as score_by_command

@@ -13,8 +13,8 @@ import httpx
 import psycopg
 import pytest
 from scoring_support import Trained, execute, score
-from serving_support import ROUTE, Api, served_training, serving, until
-from support import query
+from serving_support import ROUTE, Api, served_training, serving
+from support import query, until
 
 from leadmill import names, settings
 from leadmill.features.online import lookup

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 from gateway_events import event_v1, event_v2
-from serving_support import ROUTE, Api, free_port, served_training, serving, until
-from support import query
+from serving_support import ROUTE, Api, free_port, served_training, serving
+from support import query, until
 
 ROOT = Path(__file__).parents[2]
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")

@@ -18,8 +18,8 @@ import httpx
 import psycopg
 import pytest
 from scoring_support import execute
-from serving_support import ROUTE, Api, Service, served_training, service, until
-from support import query
+from serving_support import ROUTE, Api, Service, served_training, service
+from support import query, until
 
 from leadmill import settings
 from leadmill.local import ports, stack

@@ -6,15 +6,15 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from multiprocessing.context import ForkServerProcess
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import psycopg
 import pytest
 from event_support import BEGIN, DAY, MINUTE, Crm, empty_crm, leads, unbalanced_windows, version
-from support import clean_database, key, query, rows_of, run_etl, started
+from support import clean_database, key, query, rows_of, run_etl, started, until
 
 from leadmill import names, settings
 from leadmill.errors import LeadmillError
@@ -24,7 +24,6 @@ from leadmill.local import stack
 from leadmill.local.postgres import Server
 from leadmill.orchestration.watermark_trigger import WatermarkTrigger
 
-Found = TypeVar("Found")
 NEVER = 600.0
 """A poll that comes too late to count."""
 UNPUBLISHED = "SELECT run_id FROM ops.windows WHERE status <> 'published'"
@@ -173,7 +172,7 @@ def test_kill_9_of_watching_and_reading_processes_loses_nothing_and_two_of_them_
             for _ in range(5):
                 record(crm, next(numbers))
             watching += [started(follow) for _ in killed]
-        until(lambda: unread_watermark(leads()) is None and query(UNPUBLISHED) == [])
+        until(lambda: unread_watermark(leads()) is None and query(UNPUBLISHED) == [], 60)
         assert all(one.is_alive() for one in watching), "nothing that two at once did to each other ended one"
     finally:
         for one in watching:
@@ -225,7 +224,7 @@ def killed_at_work(watching: list[ForkServerProcess], stage: str) -> ForkServerP
         send(watching, signal.SIGCONT)
         return found
 
-    (killed,) = until(look)
+    (killed,) = until(look, 60)
     return killed
 
 
@@ -233,15 +232,6 @@ def send(processes: list[ForkServerProcess], which: int) -> None:
     for one in processes:
         assert one.pid
         os.kill(one.pid, which)
-
-
-def until(look: Callable[[], Found], seconds: float = 60) -> Found:
-    """What ``look`` finds at last."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return found
 
 
 def test_the_sql_for_the_customer_may_be_run_again_and_names_what_the_spec_names(crm: Crm) -> None:

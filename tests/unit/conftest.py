@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from files_support import IDLE_SNAPSHOT, write_files
+from files_support import IDLE_SNAPSHOT, idle_use_case
 from scorer_support import FEATURES, Made, draw
 
 from leadmill.registry.bands import cut_offs, percentile_grid
 from leadmill.registry.champion import Champion
 from leadmill.scoring.scorer import Scorer, scorer
-from leadmill.spec import UseCase, parse_use_case
+from leadmill.spec import UseCase
 from leadmill.training.candidates import BUILDERS
 from leadmill.training.data import rows_of
 from leadmill.training.fitting import fit_candidate
@@ -32,8 +32,7 @@ score: {population: all, bands: {A: 0.2, B: 1.0}}
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> UseCase:
-    files = {"use_case.yaml": SPEC, **IDLE_SNAPSHOT}
-    return parse_use_case(write_files(tmp_path_factory.mktemp("use_cases") / "shop", files) / "use_case.yaml")
+    return idle_use_case(tmp_path_factory.mktemp("use_cases"), SPEC, IDLE_SNAPSHOT)
 
 
 @pytest.fixture(scope="session")

@@ -39,8 +39,7 @@ def shown(connection: Connection, use_case: UseCase) -> Shown:
     ).one_or_none()
     if row is None:
         return Shown()
-    kept = None if row.totals is None else _read(row.totals)
-    totals = _count(connection, use_case, row.generation) if kept is None else kept
+    totals = _count(connection, use_case, row.generation) if row.totals is None else _read(row.totals)
     return Shown(row.generation, totals, row.complete_for, row.complete_through, row.judged_through or 0)
 
 

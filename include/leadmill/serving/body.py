@@ -9,25 +9,21 @@ from leadmill.serving.problems import Fault, Problem
 from leadmill.spec import UseCase
 
 _SHOWN = 100
-_SAID = {
-    "uuid": "a UUID such as 7927b2df-8bba-4d29-b9a2-b6e0beafe620",
-    "int": "a whole number of at most 18 digits",
-    "string": "1 to 200 letters, digits, '_', '.', '@' or '-'",
-}
 
 
 class Keys:
     """Keys of one use case as clients write them and as they are stored."""
 
     def __init__(self, use_case: UseCase) -> None:
-        self._kind = use_case.entity.key_type
-        self._pattern = re.compile(use_case.entity.key_pattern.removesuffix("$").removeprefix("^"))
+        entity = use_case.entity
+        self._kind, self._words = entity.key_type, entity.key_words
+        self._pattern = re.compile(entity.key_pattern.removesuffix("$").removeprefix("^"))
 
     def stored(self, key: Any) -> str | int:
         """The key as the tables hold it. Raises ValueError with what is allowed."""
         written = str(key) if self._kind == "int" and isinstance(key, int) and not isinstance(key, bool) else key
         if not isinstance(written, str) or not self._pattern.fullmatch(written):
-            raise ValueError(f"the key is {_SAID[self._kind]}")
+            raise ValueError(f"the key is {self._words}")
         if self._kind == "int":
             return int(written)
         return written.lower() if self._kind == "uuid" else written

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from files_support import IDLE_QUERIES, write_files
+from files_support import idle_use_case
 from scorer_support import FEATURES, Made, draw
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -17,7 +17,7 @@ from leadmill.registry.bands import cut_offs, percentile_grid
 from leadmill.registry.champion import Champion
 from leadmill.scoring.banded import BandedScorer
 from leadmill.scoring.scorer import Scorer, scorer
-from leadmill.spec import UseCase, parse_use_case
+from leadmill.spec import UseCase
 from leadmill.training.banded import BandedModel
 from leadmill.training.data import rows_of
 from leadmill.training.edges import learned_edges
@@ -46,8 +46,7 @@ MANY = 300
 
 @pytest.fixture(scope="module")
 def spending(tmp_path_factory: pytest.TempPathFactory) -> UseCase:
-    files = {"use_case.yaml": SPEC, **IDLE_QUERIES}
-    return parse_use_case(write_files(tmp_path_factory.mktemp("use_cases") / "shop", files) / "use_case.yaml")
+    return idle_use_case(tmp_path_factory.mktemp("use_cases"), SPEC)
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 import pytest
-from files_support import IDLE_SNAPSHOT, write_files
+from files_support import IDLE_SNAPSHOT, idle_use_case
 from study_support import HOSTILE, MOMENT, ROWS, SPEC
 from threadpoolctl import threadpool_limits
 
 from leadmill.columns import Column
-from leadmill.spec import UseCase, parse_use_case
+from leadmill.spec import UseCase
 from leadmill.study.data import Cases, StudyData, study_data
 
 
@@ -23,8 +23,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> UseCase:
-    files = {"use_case.yaml": SPEC, **IDLE_SNAPSHOT}
-    return parse_use_case(write_files(tmp_path_factory.mktemp("use_cases") / "shop", files) / "use_case.yaml")
+    return idle_use_case(tmp_path_factory.mktemp("use_cases"), SPEC, IDLE_SNAPSHOT)
 
 
 @pytest.fixture(scope="session")

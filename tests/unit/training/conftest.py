@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from files_support import IDLE_SNAPSHOT, write_files
+from files_support import IDLE_SNAPSHOT, idle_use_case
 
-from leadmill.spec import UseCase, parse_use_case
+from leadmill.spec import UseCase
 
 SPEC = """
 name: shop
@@ -30,8 +30,7 @@ score: {population: all, bands: {A: 0.2, B: 1.0}}
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> UseCase:
-    files = {"use_case.yaml": SPEC, **IDLE_SNAPSHOT}
-    return parse_use_case(write_files(tmp_path_factory.mktemp("use_cases") / "shop", files) / "use_case.yaml")
+    return idle_use_case(tmp_path_factory.mktemp("use_cases"), SPEC, IDLE_SNAPSHOT)
 
 
 @pytest.fixture(scope="session")

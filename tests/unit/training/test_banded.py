@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from files_support import IDLE_QUERIES, write_files
+from files_support import idle_use_case
 from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score, log_loss
 
 from leadmill.errors import NotTrainable
 from leadmill.registry.trusted import read_model, write_model
-from leadmill.spec import UseCase, parse_use_case
+from leadmill.spec import UseCase
 from leadmill.training.answers import answered
 from leadmill.training.banded import BandedModel, class_probabilities, scored_model
 from leadmill.training.banded_metrics import BandPredictions
@@ -53,8 +53,7 @@ score: {population: all, bands: {A: 0.2, B: 1.0}}
 @pytest.fixture(scope="module")
 def stalls(tmp_path_factory: pytest.TempPathFactory) -> UseCase:
     """What a market's stalls will sell in the month to come."""
-    files = {"use_case.yaml": SPEC, **IDLE_QUERIES}
-    return parse_use_case(write_files(tmp_path_factory.mktemp("use_cases") / "stalls", files) / "use_case.yaml")
+    return idle_use_case(tmp_path_factory.mktemp("use_cases"), SPEC)
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from files_support import IDLE_QUERIES, write_files
+from files_support import idle_use_case
 
 from leadmill.registry.trusted import read_model, write_model
-from leadmill.spec import UseCase, parse_use_case
+from leadmill.spec import UseCase
 from leadmill.training.banded import BandedModel
 from leadmill.training.compiled import compiled
 from leadmill.training.data import Rows, rows_of
@@ -41,8 +41,7 @@ AMOUNTS = ["last_month", "best_day"]
 
 @pytest.fixture(scope="module")
 def kiosks(tmp_path_factory: pytest.TempPathFactory) -> UseCase:
-    files = {"use_case.yaml": SPEC, **IDLE_QUERIES}
-    return parse_use_case(write_files(tmp_path_factory.mktemp("use_cases") / "kiosks", files) / "use_case.yaml")
+    return idle_use_case(tmp_path_factory.mktemp("use_cases"), SPEC)
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from files_support import IDLE_SNAPSHOT, write_files
+from files_support import IDLE_SNAPSHOT, idle_use_case
 
-from leadmill.spec import UseCase, parse_use_case
+from leadmill.spec import UseCase
 from leadmill.training.data import rows_of
 from leadmill.training.fitting import fit_candidate
 from leadmill.training.inputs import model_inputs
@@ -39,8 +39,7 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> tuple[UseCase, pd.DataFra
         "model": {"candidates": ["logistic_regression"], "prior": PRIOR},
         "score": {"population": "all", "bands": {"A": 0.01, "B": 1.0}},
     }
-    files = {"use_case.yaml": yaml.safe_dump(spec), **IDLE_SNAPSHOT}
-    use_case = parse_use_case(write_files(tmp_path_factory.mktemp("use_cases") / "cards", files) / "use_case.yaml")
+    use_case = idle_use_case(tmp_path_factory.mktemp("use_cases"), yaml.safe_dump(spec), IDLE_SNAPSHOT)
     features = real[names].rename(columns=str.lower).drop_duplicates()
     frame = features.assign(
         payment_id=features.index.astype(str),
