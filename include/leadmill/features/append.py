@@ -12,6 +12,15 @@ from leadmill.storage.ddl import feature_columns
 
 
 @dataclass(frozen=True)
+class Staged:
+    """The prepared rows of a window, their entities, and the first event time among them."""
+
+    rows: int
+    entities: int
+    earliest: datetime | None
+
+
+@dataclass(frozen=True)
 class Appended:
     """Rows that joined the history, their entities, and entities that only have rows which the check refused."""
 
@@ -20,36 +29,80 @@ class Appended:
     refused: int
 
 
-def append_rows(connection: Connection, use_case: UseCase, window: Window, earliest: datetime | None) -> Appended:
+def append_rows(connection: Connection, use_case: UseCase, window: Window, staged: Staged) -> Appended:
     """Append the prepared rows of a window whose values differ from those that the entity had just before.
 
-    ``earliest`` is the first event time among the prepared rows. Values are compared by their hash before filling, in
-    the order of event time, with the later written last among equal times. A snapshot's row that once said nothing new
-    made no feature row; where a late row of this window comes to stand before it, it does say something new, and the
-    values that it confirmed are appended at its time. An event source needs none of that: its moments after a late fact
-    are computed again.
+    Values are compared by their hash before filling, in the order of event time, with the later written last among
+    equal times. A snapshot's row that once said nothing new made no feature row; where a late row of this window comes
+    to stand before it, it does say something new, and the values that it confirmed are appended at its time. An event
+    source needs none of that: its moments after a late fact are computed again.
+
+    The row of a newcomer, an entity that has no history and stands here once, is compared to nothing.
     """
     values = {
         "window": window.window_id,
         "now": window.source_now,
         "version": use_case.version,
-        "earliest": earliest,
+        "earliest": staged.earliest,
     }
-    row = connection.execute(text(_statement(use_case)), values).one()
-    return Appended(*row)
+    known = connection.execute(text(_list_known(use_case, staged.rows > staged.entities)), values).rowcount
+    newcomers = connection.execute(text(_append_newcomers(use_case)), values).rowcount
+    rows, entities = connection.execute(text(_append_known(use_case)), values).one() if known else (0, 0)
+    refused = connection.execute(text(_count_refused(use_case)), values).scalar_one()
+    return Appended(newcomers + rows, newcomers + entities, refused)
 
 
-def _statement(use_case: UseCase) -> str:
-    key, staging, rejected = use_case.entity.key, names.staging_table(use_case), names.rejected_table(use_case)
-    values = [*(column.name for column in feature_columns(use_case)), "imputer_version"]
+def _list_known(use_case: UseCase, repeated: bool) -> str:
+    """Keys of the window that are not newcomers', ``repeated`` where some have several rows in it."""
+    key, staging = use_case.entity.key, f"{names.staging_table(use_case)} AS s WHERE s.window_id = :window"
+    before = f"SELECT {key} FROM {staging} AND EXISTS (SELECT FROM {names.features_table(use_case)} AS f "
+    several = f" UNION SELECT {key} FROM {staging} GROUP BY {key} HAVING count(*) > 1" if repeated else ""
+    return f"CREATE TEMP TABLE known ON COMMIT DROP AS {before} WHERE f.{key} = s.{key}){several}"
+
+
+def _append_newcomers(use_case: UseCase) -> str:
+    key, listed = use_case.entity.key, ", ".join(_values(use_case))
+    # In the order of the history's key: so they are cheap to index, and to read by key.
+    return f"""
+        INSERT INTO {names.features_table(use_case)} (
+            {key}, event_timestamp, created_timestamp, {listed}, spec_version, content_hash, window_id
+        )
+        SELECT {key}, event_timestamp, greatest(:now, event_timestamp), {listed}, :version, content_hash, :window
+        FROM {_fit(use_case)} AND NOT EXISTS (SELECT FROM known AS k WHERE k.{key} = s.{key}) ORDER BY {key}
+    """
+
+
+def _values(use_case: UseCase) -> list[str]:
+    return [*(column.name for column in feature_columns(use_case)), "imputer_version"]
+
+
+def _fit(use_case: UseCase) -> str:
+    """SQL: prepared rows ``s`` that the check did not refuse."""
+    return f"{names.staging_table(use_case)} AS s WHERE s.window_id = :window AND NOT EXISTS {_refused(use_case)}"
+
+
+def _refused(use_case: UseCase) -> str:
+    rejected = names.rejected_table(use_case)
+    return f"(SELECT FROM {rejected} AS r WHERE r.window_id = :window AND r.suite = 'features' AND r.row_no = s.row_no)"
+
+
+def _count_refused(use_case: UseCase) -> str:
+    key, features = use_case.entity.key, names.features_table(use_case)
+    return f"""
+        SELECT count(DISTINCT {key}) FROM {names.staging_table(use_case)} AS s
+        WHERE s.window_id = :window AND EXISTS {_refused(use_case)}
+        AND NOT EXISTS (SELECT FROM {features} AS f WHERE f.{key} = s.{key} AND f.window_id = :window)
+    """
+
+
+def _append_known(use_case: UseCase) -> str:
+    """SQL that gives the rows and entities that it appended."""
+    key, values = use_case.entity.key, _values(use_case)
     listed, nothing = ", ".join(values), ", ".join("NULL" for _ in values)
-    refused = (
-        f"(SELECT FROM {rejected} AS r WHERE r.window_id = :window AND r.suite = 'features' AND r.row_no = s.row_no)"
-    )
     # One pass over the rows as they are, sorted as the history's key is: nothing is joined to them.
     return f"""
         WITH fit AS NOT MATERIALIZED (
-            SELECT * FROM {staging} AS s WHERE s.window_id = :window AND NOT EXISTS {refused}
+            SELECT * FROM {_fit(use_case)} AND {key} IN (SELECT {key} FROM known)
         ),
         held AS (
             SELECT DISTINCT ON ({key}, event_timestamp) {key}, event_timestamp, created_timestamp, content_hash
@@ -85,12 +138,7 @@ def _statement(use_case: UseCase) -> str:
             WHERE written > 0 AND content_hash IS NOT NULL AND content_hash IS DISTINCT FROM content_before
             RETURNING {key}
         )
-        SELECT coalesce(sum(rows), 0)::bigint, count(*), (
-            SELECT count(*) FROM (
-                SELECT {key} FROM {staging} AS s WHERE s.window_id = :window AND EXISTS {refused}
-                EXCEPT SELECT {key} FROM appended
-            ) AS not_fit
-        )
+        SELECT coalesce(sum(rows), 0)::bigint, count(*)
         FROM (SELECT count(*) AS rows FROM appended GROUP BY {key}) AS entity
     """
 

@@ -36,14 +36,16 @@ def materialize(use_case: UseCase) -> Materialized | None:
         with engine().connect() as connection:
             pending = connection.execute(
                 text(
-                    "WITH waiting AS MATERIALIZED (SELECT window_id FROM ops.windows"
+                    "WITH waiting AS MATERIALIZED (SELECT window_id, appended FROM ops.windows"
                     " WHERE use_case = :name AND status = 'published' AND NOT materialized),"
-                    f" rows AS MATERIALIZED (SELECT {use_case.entity.key}, event_timestamp"
+                    f" rows AS NOT MATERIALIZED (SELECT {use_case.entity.key}, event_timestamp"
                     f" FROM {names.features_table(use_case)} WHERE window_id IN (SELECT window_id FROM waiting))"
                     " SELECT (SELECT array_agg(window_id) FROM waiting) AS windows,"
                     ' min(event_timestamp) AS start, max(event_timestamp) AS "end",'
-                    f" (SELECT count(*) FROM (SELECT DISTINCT {use_case.entity.key} FROM rows) AS e) AS entities"
-                    " FROM rows"
+                    # One window, the usual case, has counted its entities already.
+                    " CASE (SELECT count(*) FROM waiting) WHEN 1 THEN (SELECT appended FROM waiting)"
+                    f" ELSE (SELECT count(*) FROM (SELECT DISTINCT {use_case.entity.key} FROM rows) AS e) END"
+                    " AS entities FROM rows"
                 ),
                 {"name": use_case.name},
             ).one()

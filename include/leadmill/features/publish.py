@@ -1,7 +1,6 @@
 """Publish: the prepared rows of a checked window join the append-only history, in one transaction."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import Connection, text
 
@@ -9,7 +8,7 @@ from leadmill import names
 from leadmill.errors import LabelsFailed, LeadmillError, WindowBlocked
 from leadmill.extract.windows import Window, find_window, prepared_rows
 from leadmill.faults import kill_point
-from leadmill.features.append import Appended, append_rows
+from leadmill.features.append import Appended, Staged, append_rows
 from leadmill.prepare.outcomes import faults_said, outcomes_sql
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine, use_case_lock
@@ -51,7 +50,7 @@ def publish_features(use_case: UseCase, address: str) -> Published:
             if window.status == "open":
                 connection.execute(text(f"SET LOCAL work_mem = '{_WORK_MEM}'"))
                 staged = _staged(connection, use_case, window)
-                appended = append_rows(connection, use_case, window, staged.earliest)
+                appended = append_rows(connection, use_case, window, staged)
                 kill_point("publish.appended")
                 _labels(connection, use_case, window.window_id)
                 _close(connection, use_case, window, staged.entities, appended)
@@ -66,14 +65,7 @@ def publish_features(use_case: UseCase, address: str) -> Published:
     return Published(f"{names.features_table(use_case)}@{window.window_id}", *row)
 
 
-@dataclass(frozen=True)
-class _Staged:
-    rows: int
-    entities: int
-    earliest: datetime | None
-
-
-def _staged(connection: Connection, use_case: UseCase, window: Window) -> _Staged:
+def _staged(connection: Connection, use_case: UseCase, window: Window) -> Staged:
     """What is prepared. Raises LeadmillError where that is not every accepted row, checked: another run reads again."""
     row = connection.execute(
         text(
@@ -83,7 +75,7 @@ def _staged(connection: Connection, use_case: UseCase, window: Window) -> _Stage
         ),
         {"window": window.window_id},
     ).one()
-    staged = _Staged(*row)
+    staged = Staged(*row)
     if staged.rows != prepared_rows(window):
         raise LeadmillError(
             f"Window {window.window_id} of '{use_case.name}' should have {window.prepared:,} prepared rows and has "
