@@ -60,6 +60,10 @@ def features_table(use_case: Named) -> str:
     return f"features.{use_case.name}"
 
 
+def confirmed_table(use_case: Named) -> str:
+    return f"features.{safe_name(f'{use_case.name}_confirmed')}"
+
+
 def facts_table(use_case: Named) -> str:
     return f"features.{use_case.name}_facts"
 

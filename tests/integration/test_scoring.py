@@ -194,10 +194,8 @@ def test_a_lead_is_stale_while_its_newest_verified_row_is_a_rejected_one(unscore
         "INSERT INTO rejected.x_education (window_id, row_no, suite, recorded_at, key, rules, row) "
         "VALUES ({}, -1, 'raw', '2099-01-01Z', '{}', '{{broken}}', '{{}}')"
     )
-    accept = (
-        "INSERT INTO raw.x_education (window_id, row_no, recorded_at, content_hash, lead_id) "
-        f"VALUES ({{}}, -2, '2098-12-31Z', gen_random_uuid(), '{lead}')"
-    )
+    # As publication does for a row that says what the lead's features say already.
+    accept = "INSERT INTO features.x_education_confirmed (lead_id, recorded_at, window_id) VALUES ('{}', '{}', {})"
     try:
         execute(reject.format(windows[0], lead.upper()))
         assert publish_scores(use_case, "score-2").stale == 0, "the window is not published yet"
@@ -209,17 +207,14 @@ def test_a_lead_is_stale_while_its_newest_verified_row_is_a_rejected_one(unscore
         assert query(f"SELECT lead_id FROM {HISTORY} WHERE status = 'stale'") == [{"lead_id": lead}]
         assert_totals_hold()
         windows.append(opened())
-        execute(accept.format(windows[1]))
+        execute(accept.format(lead, "2098-12-31Z", windows[1]))
         published(windows[1])
         assert publish_scores(use_case, "score-5").stale == 1, "the accepted row is the older one"
-        execute("UPDATE raw.x_education SET recorded_at = '2099-01-01Z' WHERE row_no = -2")
-        execute(f"UPDATE ops.windows SET status = 'open' WHERE window_id = {windows[1]}")
-        assert publish_scores(use_case, "score-6").stale == 1, "the mended row is not verified yet"
-        published(windows[1])
-        assert publish_scores(use_case, "score-7").stale == 0
+        execute(accept.format(lead, "2099-01-01Z", windows[1]))
+        assert publish_scores(use_case, "score-6").stale == 0
     finally:
         execute("DELETE FROM rejected.x_education WHERE row_no = -1")
-        execute("DELETE FROM raw.x_education WHERE row_no = -2")
+        execute("DELETE FROM features.x_education_confirmed WHERE recorded_at > '2098-01-01Z'")
         execute(f"DELETE FROM ops.windows WHERE window_id IN ({', '.join(map(str, windows))})")
 
 

@@ -15,6 +15,7 @@ from leadmill.extract.extract import extract
 from leadmill.features.publish import publish_features
 from leadmill.local import stack
 from leadmill.local.postgres import Server
+from leadmill.scoring.status import refused_sql
 
 HOUR = timedelta(hours=1)
 
@@ -40,6 +41,18 @@ def test_only_what_changed_is_appended(crm: Warehouse) -> None:
     assert [tuple(row.values()) for row in found] == [
         (key(1), 3, 1), (key(2), 3, 1), (key(2), 9, 2), (key(3), 3, 1), (key(4), 3, 2),
     ]  # fmt: skip
+    confirmed = query("SELECT lead_id, recorded_at, window_id FROM features.x_education_confirmed")
+    assert confirmed == [{"lead_id": key(1), "recorded_at": START + timedelta(days=1), "window_id": 2}]
+
+
+def test_a_row_that_says_nothing_new_takes_a_refusal_back(crm: Warehouse) -> None:
+    refused = refused_sql(x_education())
+    others = [lead(number) for number in range(2, 12)]
+    run(crm, lead(1), *others)
+    run(crm, lead(1, totalvisits="many"), *others)
+    assert [tuple(row.values()) for row in query(refused)] == [(key(1),)]
+    run(crm, lead(1))
+    assert query(refused) == []
 
 
 def test_a_late_column_or_a_spelling_makes_no_new_row(crm: Warehouse) -> None:

@@ -1,7 +1,6 @@
 """Which rows join the feature history: those that say something new, and those that a late row would else hide."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import Connection, text
 
@@ -13,11 +12,10 @@ from leadmill.storage.ddl import feature_columns
 
 @dataclass(frozen=True)
 class Staged:
-    """The prepared rows of a window, their entities, and the first event time among them."""
+    """How many prepared rows a window has, and of how many entities."""
 
     rows: int
     entities: int
-    earliest: datetime | None
 
 
 @dataclass(frozen=True)
@@ -33,9 +31,9 @@ def append_rows(connection: Connection, use_case: UseCase, window: Window, stage
     """Append the prepared rows of a window whose values differ from those that the entity had just before.
 
     Values are compared by their hash before filling, in the order of event time, with the later written last among
-    equal times. A snapshot's row that once said nothing new made no feature row; where a late row of this window comes
-    to stand before it, it does say something new, and the values that it confirmed are appended at its time. An event
-    source needs none of that: its moments after a late fact are computed again.
+    equal times. A snapshot's row that says nothing new makes no feature row, its time alone is kept; where a late row
+    comes to stand before it, it does say something new, and the values that it confirmed are appended at its time. An
+    event source needs none of that: its moments after a late fact are computed again.
 
     The row of a newcomer, an entity that has no history and stands here once, is compared to nothing.
     """
@@ -43,7 +41,6 @@ def append_rows(connection: Connection, use_case: UseCase, window: Window, stage
         "window": window.window_id,
         "now": window.source_now,
         "version": use_case.version,
-        "earliest": staged.earliest,
     }
     known = connection.execute(text(_list_known(use_case, staged.rows > staged.entities)), values).rowcount
     newcomers = connection.execute(text(_append_newcomers(use_case)), values).rowcount
@@ -123,7 +120,7 @@ def _append_known(use_case: UseCase) -> str:
                 CASE WHEN lag(event_timestamp) OVER before = event_timestamp
                     THEN lag(created_timestamp) OVER before END AS created_before
             FROM facts WINDOW before AS (PARTITION BY {key} ORDER BY event_timestamp, written, row_no)
-        ),
+        ),{"" if use_case.has_events else _keep_confirmations(use_case)}
         appended AS (
             INSERT INTO {names.features_table(use_case)} (
                 {key}, event_timestamp, created_timestamp, {listed}, spec_version, content_hash, window_id
@@ -156,20 +153,27 @@ def _refusals(use_case: UseCase, nothing: str) -> str:
 
 def _confirmations(use_case: UseCase, values: list[str]) -> str:
     """Earlier windows' rows that made no feature row, with the values that they confirmed."""
-    key, entity, rejected = use_case.entity.key, use_case.entity, names.rejected_table(use_case)
-    same = f"{entity.same_key(f'r.{key}')} = {entity.same_key(f'e.{key}::text')}"
+    key = use_case.entity.key
     return f"""
         SELECT c.{key}, c.recorded_at, greatest(:now, c.recorded_at), h.content_hash, 1, 0, h.spec_version,
             {", ".join(f"h.{name}" for name in values)}
         FROM (
-            SELECT DISTINCT e.{key}, r.recorded_at
-            FROM fit AS e JOIN {names.raw_table(use_case)} AS r
-            ON {same} AND r.recorded_at > e.event_timestamp AND r.recorded_at > :earliest AND r.window_id <> :window
-            WHERE NOT EXISTS (SELECT FROM {rejected} AS x WHERE x.window_id = r.window_id AND x.row_no = r.row_no)
-            AND NOT EXISTS (SELECT FROM held WHERE held.{key} = e.{key} AND held.event_timestamp = r.recorded_at)
+            SELECT DISTINCT e.{key}, r.recorded_at FROM fit AS e JOIN {names.confirmed_table(use_case)} AS r
+            ON r.{key} = e.{key} AND r.recorded_at > e.event_timestamp
+            WHERE NOT EXISTS (SELECT FROM held WHERE held.{key} = e.{key} AND held.event_timestamp = r.recorded_at)
         ) AS c CROSS JOIN LATERAL (
             SELECT * FROM {names.features_table(use_case)} AS f
             WHERE f.{key} = c.{key} AND f.event_timestamp < c.recorded_at
             ORDER BY f.event_timestamp DESC, f.created_timestamp DESC LIMIT 1
         ) AS h
     """
+
+
+def _keep_confirmations(use_case: UseCase) -> str:
+    key = use_case.entity.key
+    return f"""
+        confirmed AS (
+            INSERT INTO {names.confirmed_table(use_case)} ({key}, recorded_at, window_id)
+            SELECT {key}, event_timestamp, :window FROM compared
+            WHERE written = 2 AND content_hash IS NOT DISTINCT FROM content_before ON CONFLICT DO NOTHING
+        ),"""

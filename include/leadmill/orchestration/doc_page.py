@@ -127,7 +127,7 @@ def _tables(use_case: UseCase) -> str:
                 names.entities_table(use_case): f"every {use_case.entity.name} that a fact names, and since when",
             }
             if use_case.has_events
-            else {}
+            else {names.confirmed_table(use_case): "when rows came that said nothing new"}
         ),
         names.scores_table(use_case): f"the newest score per {use_case.entity.name}",
         names.history_table(use_case): "every score ever published",

@@ -34,12 +34,24 @@ def refused_sql(use_case: UseCase, key: str | None = None) -> str:
     only = f" AND {entity.same_key('r.key')} = {entity.same_key(key)}" if key else ""
     return (
         f"SELECT {entity.same_key('r.key')} FROM {rejected} AS r JOIN ops.windows AS w USING (window_id) "
-        f"WHERE w.status = 'published' AND r.key IS NOT NULL{only} AND NOT EXISTS ("
-        f"SELECT FROM {names.raw_table(use_case)} AS a JOIN ops.windows AS v USING (window_id) "
-        f"WHERE {entity.same_key(f'a.{entity.key}')} = {entity.same_key('r.key')} "
-        "AND a.recorded_at >= r.recorded_at AND v.status = 'published' AND NOT EXISTS ("
-        f"SELECT FROM {rejected} AS x WHERE x.window_id = a.window_id AND x.row_no = a.row_no))"
+        f"WHERE w.status = 'published' AND r.key IS NOT NULL{only} AND NOT EXISTS ({_accepted_since(use_case)})"
     ) + (_unprepared(use_case, only) if use_case.has_events else "")
+
+
+def _accepted_since(use_case: UseCase) -> str:
+    """SQL: accepted rows of the entity that the rejected row ``r`` names, recorded when that was or later."""
+    key, stored = use_case.entity.key, use_case.entity.stored_key("r.key")
+    if use_case.has_events:
+        return (
+            f"SELECT FROM {names.facts_table(use_case)} AS a JOIN ops.windows AS v USING (window_id) "
+            f"WHERE a.{key} = {stored} AND a.recorded_at >= r.recorded_at AND v.status = 'published'"
+        )
+    return (
+        f"SELECT FROM {names.features_table(use_case)} AS a "
+        f"WHERE a.{key} = {stored} AND a.event_timestamp >= r.recorded_at UNION ALL "
+        f"SELECT FROM {names.confirmed_table(use_case)} AS c "
+        f"WHERE c.{key} = {stored} AND c.recorded_at >= r.recorded_at"
+    )
 
 
 def _unprepared(use_case: UseCase, only: str) -> str:

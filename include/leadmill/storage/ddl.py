@@ -82,11 +82,7 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
                 *raw,
             ),
             ("window_id", "row_no"),
-            (
-                f"USING hash ({use_case.entity.same_key(use_case.entity.key)})",
-                "USING brin (recorded_at)",
-                *(("(content_hash)",) if use_case.has_events else ()),
-            ),
+            ("USING brin (recorded_at)", *(("(content_hash)",) if use_case.has_events else ())),
         ),
         Table(
             names.rejected_table(use_case),
@@ -141,7 +137,7 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
             ),
             (*label_keys(use_case), "replaced_by"),
         ),
-        *(_event_tables(use_case, key) if use_case.has_events else ()),
+        *(_event_tables(use_case, key) if use_case.has_events else (_confirmed(use_case, key),)),
         *score_tables(use_case, key),
     )
 
@@ -152,6 +148,19 @@ def _label(use_case: UseCase) -> TableColumn:
         return TableColumn("label", "smallint", f"{title}; null: no outcome")
     unit = f" in {use_case.label.unit}" if use_case.label.unit else ""
     return TableColumn("label", "double precision", f"Amount{unit} that counts into: {title}; null: no amount")
+
+
+def _confirmed(use_case: UseCase, key: TableColumn) -> Table:
+    return Table(
+        names.confirmed_table(use_case),
+        f"{use_case.title}: when accepted rows said what the {use_case.entity.name}'s features said already",
+        (
+            key,
+            TableColumn("recorded_at", "timestamptz NOT NULL", "Watermark of the row"),
+            TableColumn("window_id", "bigint NOT NULL", "Window that brought it, see ops.windows"),
+        ),
+        (use_case.entity.key, "recorded_at"),
+    )
 
 
 def _event_tables(use_case: UseCase, key: TableColumn) -> tuple[Table, ...]:
