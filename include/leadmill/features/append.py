@@ -42,6 +42,7 @@ def append_rows(connection: Connection, use_case: UseCase, window: Window, stage
         "now": window.source_now,
         "version": use_case.version,
     }
+    connection.execute(text(_take_held(use_case)), values)
     known = connection.execute(text(_list_known(use_case, staged.rows > staged.entities)), values).rowcount
     newcomers = connection.execute(text(_append_newcomers(use_case)), values).rowcount
     rows, entities = connection.execute(text(_append_known(use_case)), values).one() if known else (0, 0)
@@ -49,12 +50,22 @@ def append_rows(connection: Connection, use_case: UseCase, window: Window, stage
     return Appended(newcomers + rows, newcomers + entities, refused)
 
 
+def _take_held(use_case: UseCase) -> str:
+    """The history of the window's entities, for whom there is one."""
+    key, staged = use_case.entity.key, f"SELECT {use_case.entity.key} FROM {names.staging_table(use_case)}"
+    return f"""
+        CREATE TEMP TABLE held ON COMMIT DROP AS
+        SELECT DISTINCT ON ({key}, event_timestamp) {key}, event_timestamp, created_timestamp, content_hash
+        FROM {names.features_table(use_case)} WHERE {key} IN ({staged} WHERE window_id = :window)
+        ORDER BY {key}, event_timestamp, created_timestamp DESC
+    """
+
+
 def _list_known(use_case: UseCase, repeated: bool) -> str:
     """Keys of the window that are not newcomers', ``repeated`` where some have several rows in it."""
-    key, staging = use_case.entity.key, f"{names.staging_table(use_case)} AS s WHERE s.window_id = :window"
-    before = f"SELECT {key} FROM {staging} AND EXISTS (SELECT FROM {names.features_table(use_case)} AS f "
-    several = f" UNION SELECT {key} FROM {staging} GROUP BY {key} HAVING count(*) > 1" if repeated else ""
-    return f"CREATE TEMP TABLE known ON COMMIT DROP AS {before} WHERE f.{key} = s.{key}){several}"
+    key, staging = use_case.entity.key, names.staging_table(use_case)
+    several = f"UNION SELECT {key} FROM {staging} WHERE window_id = :window GROUP BY {key} HAVING count(*) > 1"
+    return f"CREATE TEMP TABLE known ON COMMIT DROP AS SELECT DISTINCT {key} FROM held {several if repeated else ''}"
 
 
 def _append_newcomers(use_case: UseCase) -> str:
@@ -100,11 +111,6 @@ def _append_known(use_case: UseCase) -> str:
     return f"""
         WITH fit AS NOT MATERIALIZED (
             SELECT * FROM {_fit(use_case)} AND {key} IN (SELECT {key} FROM known)
-        ),
-        held AS (
-            SELECT DISTINCT ON ({key}, event_timestamp) {key}, event_timestamp, created_timestamp, content_hash
-            FROM {names.features_table(use_case)} WHERE {key} IN (SELECT {key} FROM fit)
-            ORDER BY {key}, event_timestamp, created_timestamp DESC
         ),
         facts AS (
             SELECT {key}, event_timestamp, NULL::timestamptz AS created_timestamp, content_hash, 2 AS written, row_no,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import text
 
@@ -33,24 +34,10 @@ def materialize(use_case: UseCase) -> Materialized | None:
     with use_case_lock(use_case.name):
         if not _still_online(use_case):
             _forget(use_case)
-        with engine().connect() as connection:
-            pending = connection.execute(
-                text(
-                    "WITH waiting AS MATERIALIZED (SELECT window_id, appended FROM ops.windows"
-                    " WHERE use_case = :name AND status = 'published' AND NOT materialized),"
-                    f" rows AS NOT MATERIALIZED (SELECT {use_case.entity.key}, event_timestamp"
-                    f" FROM {names.features_table(use_case)} WHERE window_id IN (SELECT window_id FROM waiting))"
-                    " SELECT (SELECT array_agg(window_id) FROM waiting) AS windows,"
-                    ' min(event_timestamp) AS start, max(event_timestamp) AS "end",'
-                    # One window, the usual case, has counted its entities already.
-                    " CASE (SELECT count(*) FROM waiting) WHEN 1 THEN (SELECT appended FROM waiting)"
-                    f" ELSE (SELECT count(*) FROM (SELECT DISTINCT {use_case.entity.key} FROM rows) AS e) END"
-                    " AS entities FROM rows"
-                ),
-                {"name": use_case.name},
-            ).one()
-        if not pending.windows:
+        windows = _waiting(use_case)
+        if not windows:
             return None
+        pending = _pending(use_case, windows)
         apply(use_case)
         if pending.start is not None:
             start, end = pending.start.astimezone(UTC), pending.end.astimezone(UTC)
@@ -59,11 +46,39 @@ def materialize(use_case: UseCase) -> Materialized | None:
         with engine().begin() as connection:
             connection.execute(
                 text("UPDATE ops.windows SET materialized = true WHERE window_id = ANY(:windows)"),
-                {"windows": list(pending.windows)},
+                {"windows": windows},
             )
     if pending.start is None:
         return None
-    return Materialized(pending.start, pending.end, len(pending.windows), pending.entities)
+    return Materialized(pending.start, pending.end, len(windows), pending.entities)
+
+
+def _waiting(use_case: UseCase) -> list[int]:
+    """Published windows that are not online yet."""
+    with engine().connect() as connection:
+        found = connection.execute(
+            text(
+                "SELECT window_id FROM ops.windows"
+                " WHERE use_case = :name AND status = 'published' AND NOT materialized ORDER BY window_id"
+            ),
+            {"name": use_case.name},
+        )
+        return list(found.scalars())
+
+
+def _pending(use_case: UseCase, windows: list[int]) -> Any:
+    """First and last event time of what the windows appended (null where nothing), and of how many entities."""
+    # One window, the usual case, has counted its entities already.
+    counted = "SELECT appended FROM ops.windows WHERE window_id = ANY(:windows)"
+    entities = f"({counted})" if len(windows) == 1 else f"count(DISTINCT {use_case.entity.key})"
+    with engine().connect() as connection:
+        return connection.execute(
+            text(
+                f'SELECT min(event_timestamp) AS start, max(event_timestamp) AS "end", {entities} AS entities '
+                f"FROM {names.features_table(use_case)} WHERE window_id = ANY(:windows)"
+            ),
+            {"windows": windows},
+        ).one()
 
 
 def _still_online(use_case: UseCase) -> bool:
