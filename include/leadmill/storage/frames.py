@@ -13,6 +13,7 @@ from psycopg import sql as pgsql
 
 from leadmill import settings
 from leadmill.storage.binary_rows import HEADER, TRAILER, binary_rows
+from leadmill.storage.database import arrow_connection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,7 +159,5 @@ def copy_table(connection: psycopg.Connection, table: str, rows: "pa.Table") -> 
 
 @contextmanager
 def _cursor() -> Iterator[Any]:
-    import adbc_driver_postgresql.dbapi as adbc
-
-    with adbc.connect(settings.current().database_url) as connection, connection.cursor() as cursor:
+    with arrow_connection(settings.current().database_url) as connection, connection.cursor() as cursor:
         yield cursor
