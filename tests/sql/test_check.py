@@ -127,6 +127,19 @@ def test_a_key_repeated_at_one_time_keeps_its_first_row(crm: Warehouse, lenient:
     assert [row["city"] for row in rejected] == ["Thane", "Pune"]
 
 
+def test_a_repeated_key_is_named_in_the_order_of_the_suite(crm: Warehouse, lenient: UseCase) -> None:
+    nobody = {"prospect_id": "Nobody's key: Ä"}
+    insert(crm, [lead(1), lead(1, totalvisits="many"), lead(2, **nobody), lead(3, **nobody), lead(4, prospect_id=None)])
+    _, verdict = checked(lenient)
+    assert [row["rules"] for row in query("SELECT rules FROM rejected.x_education ORDER BY row_no")] == [
+        ["lead_id: once", "total_visits: number"],
+        ["lead_id: well-formed"],
+        ["lead_id: well-formed", "lead_id: once"],
+        ["lead_id: well-formed"],
+    ]
+    assert verdict.broken == {"lead_id: once": 2, "lead_id: well-formed": 3, "total_visits: number": 1}
+
+
 def test_a_key_at_two_times_is_two_versions_of_a_lead(crm: Warehouse) -> None:
     crm.insert([lead(1)], START)
     crm.later()

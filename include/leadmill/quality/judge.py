@@ -4,46 +4,42 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from leadmill import names
-from leadmill.quality.rules import RowRule, all_rules, once_rule, row_rules
+from leadmill.quality.keys import SeenKeys
+from leadmill.quality.rules import RowRule, row_rules
 from leadmill.quality.spelled import RawBatch
 from leadmill.spec import UseCase
 from leadmill.storage.frames import read_batches
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
-    from numpy.typing import NDArray
 
 _ROWS = 50_000
 
 
 def judge(
-    use_case: UseCase, window_id: int, repeated: "NDArray[np.int64] | None"
+    use_case: UseCase, window_id: int, seen: SeenKeys | None
 ) -> "Iterator[tuple[int, list[tuple[int, list[str]]]]]":
     """Of each batch of the window's raw rows, how many they are, and (row_no, broken rules) of those that break some.
 
-    ``repeated`` are the row numbers that break the rule of keys that come once; None where there is no such rule.
+    ``seen``, if anybody wants to know, is shown the rows' keys.
     """
     rules = row_rules(use_case)
     columns = [column.name for column in use_case.raw_columns]
     wanted = ", ".join(["row_no", "recorded_at", use_case.entity.key, use_case.label.name, *columns])
     statement = f"SELECT {wanted} FROM {names.raw_table(use_case)} WHERE window_id = {window_id:d}"
     for rows in read_batches(statement, _ROWS):
-        yield len(rows), broken_rows(use_case, rows, rules, repeated)
+        if seen:
+            seen.add(rows)
+        yield len(rows), broken_rows(use_case, rows, rules)
 
 
-def broken_rows(
-    use_case: UseCase, rows: "pa.Table", rules: tuple[RowRule, ...], repeated: "NDArray[np.int64] | None"
-) -> list[tuple[int, list[str]]]:
-    """(row_no, broken rules in the order of the suite) of the rows that break some."""
+def broken_rows(use_case: UseCase, rows: "pa.Table", rules: tuple[RowRule, ...]) -> list[tuple[int, list[str]]]:
+    """(row_no, broken rules in their order) of the rows that break some."""
     import numpy as np
 
     batch, numbers = RawBatch(use_case, rows), rows["row_no"].to_numpy()
     masks = {rule.name: broken for rule in rules if (broken := rule.broken(batch)) is not None}
-    if repeated is not None and len(repeated):
-        masks[once_rule(use_case).name] = np.isin(numbers, repeated)
     if not masks:
         return []
-    order = [rule.name for rule in all_rules(use_case) if rule.name in masks]
     at = np.flatnonzero(np.logical_or.reduce(list(masks.values()))).tolist()
-    return [(int(numbers[index]), [name for name in order if masks[name][index]]) for index in at]
+    return [(int(numbers[index]), [name for name, broken in masks.items() if broken[index]]) for index in at]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import psycopg
 from sqlalchemy import Connection, text
@@ -10,13 +9,11 @@ from sqlalchemy import Connection, text
 from leadmill import names
 from leadmill.extract.windows import Window
 from leadmill.quality.judge import judge
+from leadmill.quality.keys import SeenKeys
+from leadmill.quality.rules import all_rules, once_rule
 from leadmill.quality.suites import FeatureRule
 from leadmill.spec import UseCase
 from leadmill.storage.literals import literal
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 _KEY_LENGTH = 200
 
@@ -36,12 +33,16 @@ def set_aside_raw(connection: psycopg.Connection, use_case: UseCase, window: Win
     values = {"window": window.window_id}
     connection.execute(b"CREATE TEMP TABLE broken (row_no bigint, rules text[]) ON COMMIT DROP")
     judged = 0
-    for rows, found in judge(use_case, window.window_id, _repeated(connection, use_case, window)):
+    # Facts about one entity may share a recorded time.
+    seen = None if use_case.has_events else SeenKeys(use_case.entity)
+    for rows, found in judge(use_case, window.window_id, seen):
         judged += rows
         if found:
             with connection.cursor().copy(b"COPY broken FROM STDIN") as copy:
                 for row in found:
                     copy.write_row(row)
+    if seen and seen.perhaps_twice():
+        _add_repeated(connection, use_case, window)
     connection.execute(f"DELETE FROM {rejected} WHERE window_id = %(window)s AND suite = 'raw'".encode(), values)
     inserted = connection.execute(
         f"INSERT INTO {rejected} (window_id, row_no, suite, recorded_at, key, rules, row) "
@@ -55,23 +56,25 @@ def set_aside_raw(connection: psycopg.Connection, use_case: UseCase, window: Win
     return Quarantined(judged, inserted, {str(rule): int(rows) for rule, rows in counted})
 
 
-def _repeated(connection: psycopg.Connection, use_case: UseCase, window: Window) -> "NDArray[np.int64] | None":
-    """Rows of a snapshot whose key came before in the window with the same recorded time; None for events."""
-    if use_case.has_events:
-        return None
-    import numpy as np
-
+def _add_repeated(connection: psycopg.Connection, use_case: UseCase, window: Window) -> None:
+    """Add the rows of a snapshot whose key came before in the window with the same recorded time."""
     raw, key = names.raw_table(use_case), use_case.entity.same_key(use_case.entity.key)
-    found = connection.execute(
+    connection.execute(
         f"WITH keyed AS (SELECT {key} AS spelled, recorded_at FROM {raw} WHERE window_id = %(window)s "
         "GROUP BY spelled, recorded_at HAVING count(*) > 1), "
         "numbered AS (SELECT row_no, row_number() OVER (PARTITION BY spelled, recorded_at ORDER BY row_no) AS n "
         f"FROM (SELECT row_no, recorded_at, {key} AS spelled FROM {raw} WHERE window_id = %(window)s) AS rows "
         "JOIN keyed USING (spelled, recorded_at)) "
-        "SELECT row_no FROM numbered WHERE n > 1".encode(),
-        {"window": window.window_id},
+        "MERGE INTO broken AS b USING (SELECT row_no FROM numbered WHERE n > 1) AS r ON b.row_no = r.row_no "
+        "WHEN MATCHED THEN UPDATE SET rules = ARRAY(SELECT rule FROM unnest(b.rules || %(once)s::text) AS rule "
+        "ORDER BY array_position(%(suite)s::text[], rule)) "
+        "WHEN NOT MATCHED THEN INSERT VALUES (r.row_no, ARRAY[%(once)s::text])".encode(),
+        {
+            "window": window.window_id,
+            "once": once_rule(use_case).name,
+            "suite": [rule.name for rule in all_rules(use_case)],
+        },
     )
-    return np.array([row[0] for row in found], dtype=np.int64)
 
 
 def set_aside_features(
