@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from leadmill.columns import Column
 from leadmill.scoring.points import slopes
 from leadmill.scoring.reasons import MOST, OTHER, OTHER_TITLE
-from leadmill.scoring.sentences import head
+from leadmill.scoring.sentences import around, head, number
 
 DECIMALS = 6
 # json.dumps makes an encoder for each call.
@@ -37,10 +37,11 @@ def reasons_json(
     points = np.round(np.take_along_axis(contributions, most, axis=1) * each[:, None], DECIMALS) + 0.0
     rest = np.round(moved - points.sum(axis=1), DECIMALS) + 0.0
     heads, texts = _heads(columns, values, most)
+    signed, exact = _said(np.vstack([points.T, rest]))
     parts: list[Any] = []
     for slot in range(most.shape[1]):
-        parts += ["[" if slot == 0 else ",", texts.take(pa.array(heads[:, slot])), *_ends(points[:, slot])]
-    parts += ["," if most.shape[1] else "[", _head_json(OTHER, OTHER_TITLE), *_ends(rest), "]"]
+        parts += ["[" if slot == 0 else "},", texts.take(pa.array(heads[:, slot])), signed[slot], exact[slot]]
+    parts += ["}," if most.shape[1] else "[", "".join(_json(OTHER, OTHER_TITLE, "")), signed[-1], exact[-1], "}]"]
     return pc.binary_join_element_wise(*parts, "")
 
 
@@ -59,7 +60,8 @@ def _heads(
 ) -> tuple[NDArray[np.int64], pa.Array]:
     """Which text each reason begins with, and the different texts: each is made once."""
     found, texts = np.empty(most.size, dtype=np.int64), list[str]()
-    order = np.argsort(most, axis=None, kind="stable")
+    # Of such small numbers numpy sorts them by counting.
+    order = np.argsort(most.astype(np.int16), axis=None, kind="stable")
     ends = np.searchsorted(most.ravel()[order], np.arange(len(columns) + 1))
     for column, start, stop in zip(columns, ends[:-1], ends[1:], strict=True):
         places = order[start:stop]
@@ -71,11 +73,29 @@ def _heads(
         codes = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64) * 2
         if column.flag in values:
             codes += _taken(values[column.flag], rows).to_numpy(zero_copy_only=False).astype(bool)
-        distinct, inverse = np.unique(codes, return_inverse=True)
-        found[places] = len(texts) + inverse
-        seen = coded.dictionary.to_pylist()
-        texts += [_head_json(column.name, head(column, seen[code // 2], bool(code % 2))) for code in distinct]
+        asked = np.zeros(2 * len(coded.dictionary), dtype=bool)
+        asked[codes] = True
+        found[places] = len(texts) + (np.cumsum(asked) - 1)[codes]
+        texts += _texts(column, coded.dictionary.to_pylist(), np.flatnonzero(asked).tolist())
     return found.reshape(most.shape), pa.array(texts, pa.string())
+
+
+def _texts(column: Column, seen: Sequence[Any], codes: Sequence[int]) -> list[str]:
+    """What reasons with these values begin with; a code is twice the value's place in ``seen``, odd where filled."""
+    if column.type not in ("int", "float"):
+        return ["".join(_json(column.name, head(column, seen[code // 2], code % 2 == 1), "")) for code in codes]
+    # There may be thousands of numbers: what stands around them is made once.
+    sides = {
+        (filled, one): _json(column.name, *around(column, filled, one))
+        for filled in (False, True)
+        for one in (False, True)
+    }
+    found = []
+    for code in codes:
+        value = seen[code // 2]
+        before, after = sides[code % 2 == 1, value == 1]
+        found.append(f"{before}{number(value)}{after}")
+    return found
 
 
 def alike(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -98,17 +118,19 @@ def alike(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(sure, shown, numbers)
 
 
-def _head_json(feature: str, text: str) -> str:
-    """The JSON of a reason up to and with the colon after its head."""
-    said = _quoted(f"{text}: ")[:-1]
-    return f'{{"feature":"{feature}","sentence":{said}'
+def _json(feature: str, before: str, after: str) -> tuple[str, str]:
+    """The JSON of a reason up to and with the colon after its head, in two parts between which a number may stand."""
+    return f'{{"feature":"{feature}","sentence":{_quoted(before)[:-1]}', f"{_quoted(after)[1:-1]}: "
 
 
-def _ends(points: NDArray[np.float64]) -> tuple[Any, ...]:
-    """The JSON of a reason from its points in the sentence on."""
-    shown, where = np.unique(np.rint(points).astype(np.int64), return_inverse=True)
-    signed = pa.array([f'{one:+d}","points":' for one in shown.tolist()], pa.string()).take(pa.array(where))
-    return signed, pa.array(points).cast(pa.string()), "}"
+def _said(points: NDArray[np.float64]) -> tuple[list[pa.Array], list[pa.Array]]:
+    """Of each row of points, what the JSON of reasons says between their head and the points, and the points."""
+    coded = pa.array(np.rint(points).astype(np.int64).ravel()).dictionary_encode()
+    shown = pa.array([f'{one:+d}","points":' for one in coded.dictionary.to_pylist()], pa.string())
+    exact = pa.array(points.ravel()).cast(pa.string())
+    rows = points.shape[1]
+    slots = [slice(at * rows, (at + 1) * rows) for at in range(len(points))]
+    return [shown.take(coded.indices[slot]) for slot in slots], [exact[slot] for slot in slots]
 
 
 def _taken(values: Any, rows: pa.Array) -> pa.Array:

@@ -23,14 +23,25 @@ def head(column: Column, value: Any, filled: bool) -> str:
     """
     if column.type == "category" and value == UNKNOWN_LEVEL:
         return f"{column.title} unknown"
-    shown, rest = _words(column, value)
+    before, after = around(column, filled, value == 1)
+    return f"{before}{_word(column, value)}{after}"
+
+
+def around(column: Column, filled: bool, one: bool) -> tuple[str, str]:
+    """What :func:`head` says before and after the value; ``one`` says that it is 1.
+
+    >>> visits = Column(name="visits_7d", title="Visits in 7 days", unit="visits", type="int", impute="median", fill=3)
+    >>> around(visits, False, True), around(visits, True, False)
+    (('', ' visit in 7 days'), ('Visits in 7 days unknown, taken as ', ''))
+    """
+    unit = _unit(column, one)
+    # Where the title begins with the unit, the value comes first.
+    counts = unit and column.title.lower().startswith(f"{column.unit.lower()} ")
     if filled:
-        return f"{column.title} unknown, taken as {shown}" + ("" if rest is not None else _unit(column, value))
-    if rest is not None:
-        return f"{shown}{_unit(column, value)}{rest}"
-    if column.type == "bool":
-        return f"{column.title} ({shown})"
-    return f"{column.title} is {shown}{_unit(column, value)}"
+        return f"{column.title} unknown, taken as ", "" if counts else unit
+    if counts:
+        return "", f"{unit}{column.title[len(column.unit) :]}"
+    return (f"{column.title} (", ")") if column.type == "bool" else (f"{column.title} is ", unit)
 
 
 def plain(column: Column, value: Any) -> Any:
@@ -45,23 +56,19 @@ def plain(column: Column, value: Any) -> Any:
     return kinds.get(column.type, str)(value)
 
 
-def _words(column: Column, value: Any) -> tuple[str, str | None]:
-    """The value, and where the title begins with the unit, what follows it there."""
+def _word(column: Column, value: Any) -> str:
     if column.type == "bool":
-        return ("yes" if value else "no"), None
-    if column.type == "category":
-        return str(value).replace("_", " "), None
-    if column.type == "ordered":
-        return column.levels[int(value)].replace("_", " "), None
-    counts = column.unit and column.title.lower().startswith(f"{column.unit.lower()} ")
-    return number(value), column.title[len(column.unit) :] if counts else None
+        return "yes" if value else "no"
+    if column.type in ("int", "float"):
+        return number(value)
+    return (column.levels[int(value)] if column.type == "ordered" else str(value)).replace("_", " ")
 
 
-def _unit(column: Column, value: Any) -> str:
+def _unit(column: Column, one: bool) -> str:
     if not column.unit or column.type not in ("int", "float"):
         return ""
-    one = value == 1 and column.unit.endswith("s") and not column.unit.endswith("ss")
-    return f" {column.unit[:-1] if one else column.unit}"
+    single = one and column.unit.endswith("s") and not column.unit.endswith("ss")
+    return f" {column.unit[:-1] if single else column.unit}"
 
 
 def number(value: float) -> str:
