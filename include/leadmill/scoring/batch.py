@@ -17,6 +17,7 @@ from leadmill.scoring.due import ONE_PROCESS, list_due, parts
 from leadmill.scoring.generations import Run, begin, planned, publications, published_rows, unpublished
 from leadmill.scoring.scorer import Scorer, scorer
 from leadmill.scoring.shown import newest_window, shown
+from leadmill.scoring.truths import packed, unpacked
 from leadmill.spec import UseCase
 from leadmill.storage.database import copy_connection, engine
 from leadmill.storage.frames import copy_tables, read_batches
@@ -84,15 +85,18 @@ def score_chunk(use_case: UseCase, run_id: str, chunk: Chunk) -> int:
         raise _lost(use_case, run_id)
     serving = load_version(use_case, chunk.version)
     table, within = names.score_rows_table(use_case), _within(use_case, chunk)
-    wanted = [use_case.entity.key, "event_timestamp", "created_timestamp", *(item.name for item in serving.inputs)]
+    truths = [item.name for item in serving.inputs if item.type == "bool"]
+    others = [item.name for item in serving.inputs if item.type != "bool"]
+    wanted = [use_case.entity.key, "event_timestamp", "created_timestamp", *others]
     with copy_connection() as connection:
         connection.execute(
             sql.SQL("DELETE FROM {} WHERE generation = {} AND {}").format(_name(table), generation, within)
         )
-        statement = _features(use_case, generation, wanted, within)
+        statement = _features(use_case, generation, [*map(sql.Identifier, wanted), *packed(truths)], within)
         asked = scorer(use_case, serving)
         with closing(read_batches(statement, _BATCH_ROWS, _IN_ORDER)) as batches:
-            scored = (_scores(use_case, asked, batch, chunk, generation, run_id) for batch in batches)
+            read = (unpacked(batch, truths) for batch in batches)
+            scored = (_scores(use_case, asked, features, chunk, generation, run_id) for features in read)
             rows = copy_tables(connection, table, scored)
         if rows != chunk.rows:
             raise _lost(use_case, run_id)
@@ -131,14 +135,14 @@ def _scores(
     )
 
 
-def _features(use_case: UseCase, generation: int, wanted: list[str], within: sql.Composable) -> str:
+def _features(use_case: UseCase, generation: int, wanted: list[sql.Composable], within: sql.Composable) -> str:
     """The rows of the features table that are due, in the order of the key: so they are cheap to index."""
     statement = sql.SQL(
         "SELECT {wanted} FROM (SELECT {key}, event_timestamp, created_timestamp FROM {due} WHERE {within}) AS due "
         "JOIN (SELECT * FROM {features} WHERE {within}) AS f "
         "USING ({key}, event_timestamp, created_timestamp) ORDER BY {key}"
     ).format(
-        wanted=sql.SQL(", ").join(sql.Identifier(name) for name in wanted),
+        wanted=sql.SQL(", ").join(wanted),
         due=_name(names.due_table(use_case, generation)),
         features=_name(names.features_table(use_case)),
         within=within,
