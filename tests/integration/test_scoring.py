@@ -35,6 +35,7 @@ from leadmill.demo import needs
 from leadmill.errors import LeadmillError, ScoresOutdated
 from leadmill.registry.champion import champion
 from leadmill.scoring.batch import plan, score_chunk
+from leadmill.scoring.generations import hold
 from leadmill.scoring.predict import predict
 from leadmill.scoring.publish import publish_scores
 from leadmill.scoring.scorer import scorer
@@ -244,16 +245,33 @@ def test_a_chunk_of_an_older_run_is_never_published(unscored: Trained) -> None:
     assert query(f"SELECT count(*) AS n FROM {HISTORY} WHERE run_id = 'old'")[0]["n"] == 0
 
 
-def test_rows_that_a_chunk_lost_are_not_passed_over(unscored: Trained) -> None:
+def test_rows_that_a_chunk_never_wrote_are_not_passed_over(unscored: Trained) -> None:
     use_case = unscored.use_case
-    staged = score_chunk(use_case, "score-1", plan(use_case, "score-1")[0])
-    execute(f"DELETE FROM {ROWS} WHERE ctid = (SELECT min(ctid) FROM {ROWS})")
-    with pytest.raises(LeadmillError, match=f"staged {staged:,} scores.*{staged - 1:,} are there"):
-        publish_scores(use_case, "score-1", staged)
+    chunks = plan(use_case, "score-1", 800)
+    wanted, staged = sum(chunk.rows for chunk in chunks), sum(chunk.rows for chunk in chunks[1:])
+    for chunk in chunks[1:]:
+        score_chunk(use_case, "score-1", chunk)
+    assert killed_at("score.chunk_copied", score_chunk, use_case, "score-1", chunks[0]) == -9
+    with pytest.raises(LeadmillError, match=f"staged {wanted:,} scores.*{staged:,} are there"):
+        publish_scores(use_case, "score-1", wanted)
     assert query(f"SELECT count(*) AS n FROM {SCORES}")[0]["n"] == 0
-    execute(f"DELETE FROM {ROWS}")
+    plan(use_case, "score-1", 800)
     with pytest.raises(LeadmillError, match="0 are there"):
-        publish_scores(use_case, "score-1", staged)
+        publish_scores(use_case, "score-1", wanted)
+
+
+def test_a_run_is_planned_again_only_when_no_chunk_writes_into_it(unscored: Trained) -> None:
+    use_case = unscored.use_case
+    score_chunk(use_case, "score-1", plan(use_case, "score-1")[0])
+    with psycopg.connect(settings.current().database_url) as late, ThreadPoolExecutor(1) as pool:
+        assert hold(late, use_case, 1)
+        late.execute(f"UPDATE {ROWS} SET lead_id = gen_random_uuid()".encode())
+        again = pool.submit(plan, use_case, "score-1")
+        with pytest.raises(TimeoutError):
+            again.result(0.5)
+        late.commit()
+        again.result()
+    assert query(f"SELECT count(*) AS n FROM {ROWS}")[0]["n"] == 0
 
 
 def test_a_run_clears_its_own_rows_and_those_that_nobody_will_publish(unscored: Trained) -> None:
@@ -270,7 +288,7 @@ def test_a_run_clears_its_own_rows_and_those_that_nobody_will_publish(unscored: 
 def test_scores_of_a_model_that_no_longer_serves_are_not_published(unscored: Trained) -> None:
     use_case = unscored.use_case
     score_chunk(use_case, "score-1", plan(use_case, "score-1")[0])
-    execute(f"UPDATE {ROWS} SET model_version = '0'")
+    execute(f"UPDATE {RUNS} SET written = regexp_replace(written::text, '(version\": \")1', '\\10', 'g')::jsonb")
     with pytest.raises(ScoresOutdated, match=r"by model 0 .* but 1 serves now"):
         publish_scores(use_case, "score-1")
     assert query(f"SELECT count(*) AS n FROM {SCORES}")[0]["n"] == 0

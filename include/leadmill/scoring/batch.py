@@ -1,5 +1,6 @@
 """The scoring run: which entities, in which chunks, and each chunk into the run's own generation."""
 
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +15,9 @@ from leadmill.errors import LeadmillError
 from leadmill.faults import kill_point
 from leadmill.registry.champion import champion, load_version
 from leadmill.scoring.due import ONE_PROCESS, list_due, parts
-from leadmill.scoring.generations import Run, begin, planned, publications, published_rows, unpublished
+from leadmill.scoring.generations import Run, begin, hold, planned, publications, published_rows, unpublished, wrote
 from leadmill.scoring.scorer import Scorer, scorer
-from leadmill.scoring.shown import newest_window, shown
+from leadmill.scoring.shown import Totals, newest_window, shown
 from leadmill.scoring.truths import packed, unpacked
 from leadmill.spec import UseCase
 from leadmill.storage.database import copy_connection, engine
@@ -89,6 +90,8 @@ def score_chunk(use_case: UseCase, run_id: str, chunk: Chunk) -> int:
     others = [item.name for item in serving.inputs if item.type != "bool"]
     wanted = [use_case.entity.key, "event_timestamp", "created_timestamp", *others]
     with copy_connection() as connection:
+        if not hold(connection, use_case, generation):
+            raise _lost(use_case, run_id)
         connection.execute(
             sql.SQL("DELETE FROM {} WHERE generation = {} AND {}").format(_name(table), generation, within)
         )
@@ -97,9 +100,11 @@ def score_chunk(use_case: UseCase, run_id: str, chunk: Chunk) -> int:
         with closing(read_batches(statement, _BATCH_ROWS, _IN_ORDER)) as batches:
             read = (unpacked(batch, truths) for batch in batches)
             scored = (_scores(use_case, asked, features, chunk, generation, run_id) for features in read)
-            rows = copy_tables(connection, table, scored)
+            totals = Totals()
+            rows = copy_tables(connection, table, _counted(scored, totals))
         if rows != chunk.rows:
             raise _lost(use_case, run_id)
+        wrote(connection, use_case, generation, chunk.number, totals)
         kill_point("score.chunk_copied")
     return rows
 
@@ -133,6 +138,15 @@ def _scores(
             **{name: pa.repeat(value, len(features)) for name, value in same.items()},
         }
     )
+
+
+def _counted(scored: Iterable[pa.Table], totals: Totals) -> Iterator[pa.Table]:
+    """The same scores, each of which is counted in ``totals``."""
+    for one in scored:
+        kinds = one.select(["model_version", "band", "status"]).group_by(["model_version", "band", "status"])
+        for found in kinds.aggregate([([], "count_all")]).to_pylist():
+            totals[found["model_version"], found["band"], found["status"]] += found["count_all"]
+        yield one
 
 
 def _features(use_case: UseCase, generation: int, wanted: list[sql.Composable], within: sql.Composable) -> str:

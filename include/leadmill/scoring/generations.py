@@ -3,9 +3,11 @@
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+import psycopg
 from sqlalchemy import Connection, text
 
 from leadmill import names
+from leadmill.scoring.shown import Totals, read, written
 from leadmill.spec import UseCase
 
 
@@ -78,6 +80,37 @@ def planned(connection: Connection, use_case: UseCase, run: Run) -> None:
     )
 
 
+def hold(connection: psycopg.Connection, use_case: UseCase, generation: int) -> bool:
+    """Whether a run is at work in that generation; until the transaction ends, nobody removes it."""
+    found = connection.execute(
+        f"SELECT FROM {names.score_runs_table(use_case)} "
+        "WHERE generation = %s AND published IS NULL FOR KEY SHARE".encode(),
+        [generation],
+    )
+    return found.rowcount == 1
+
+
+def wrote(connection: psycopg.Connection, use_case: UseCase, generation: int, chunk: int, totals: Totals) -> None:
+    """Write down what a chunk has written, in the transaction that writes it; it replaces what an earlier try wrote."""
+    connection.execute(
+        f"UPDATE {names.score_runs_table(use_case)} SET written = coalesce(written, '{{}}') || "
+        "jsonb_build_object(%s::text, %s::jsonb) WHERE generation = %s".encode(),
+        [chunk, written(totals), generation],
+    )
+
+
+def staged(connection: Connection, use_case: UseCase, generation: int) -> Totals:
+    """What the chunks of a run have written."""
+    found = connection.execute(
+        text(
+            f"SELECT one.value FROM {names.score_runs_table(use_case)}, jsonb_each(written) AS one "
+            "WHERE generation = :generation"
+        ),
+        {"generation": generation},
+    )
+    return sum(map(read, found.scalars()), Totals())
+
+
 def publications(connection: Connection, use_case: UseCase) -> int:
     """How many runs are published."""
     counted = connection.execute(text(f"SELECT count(published) FROM {names.score_runs_table(use_case)}"))
@@ -137,7 +170,8 @@ def discard_abandoned(connection: Connection, use_case: UseCase) -> None:
 
 def _discard(connection: Connection, use_case: UseCase, generation: int) -> None:
     _drop_due(connection, use_case, generation)
-    for table in (names.score_rows_table(use_case), names.score_runs_table(use_case)):
+    # First the run, which a chunk holds that is at work: then its rows are there to be removed too.
+    for table in (names.score_runs_table(use_case), names.score_rows_table(use_case)):
         connection.execute(text(f"DELETE FROM {table} WHERE generation = :generation"), {"generation": generation})
 
 

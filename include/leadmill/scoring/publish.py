@@ -72,10 +72,7 @@ def publish_scores(use_case: UseCase, run_id: str, expected: int | None = None) 
 
 def _staged(connection: Connection, use_case: UseCase, run: Run | None, run_id: str, expected: int | None) -> Totals:
     """What the run has written and not published."""
-    statement = (
-        f"SELECT model_version, band, status FROM {names.score_rows_table(use_case)} WHERE generation = :generation"
-    )
-    found = changed(connection, statement, {"generation": run and run.generation})
+    found = generations.staged(connection, use_case, run.generation) if run else Totals()
     staged = found.total()
     before, _ = generations.published_rows(connection, use_case, run_id)
     again = staged == 0 and before >= (expected or 0)
@@ -137,7 +134,7 @@ def _enter(
             forgotten += changed(connection, _forget(use_case, "NOT IN (:new, :shown)"), values).total()
         whole = 2 * became >= remaining.total()
         if whole and not (known and run.replaces == remaining.total()):
-            arrived = arrived + changed(connection, _carry_over(use_case), values)
+            arrived = arrived + changed(connection, _carry_over(use_case, not known or bool(run.replaces)), values)
     if whole:
         return replace(after, generation=run.generation, totals=arrived), became - forgotten
     leave, come = _let_in(use_case)
@@ -178,13 +175,13 @@ def _forget(use_case: UseCase, where: str) -> str:
     )
 
 
-def _carry_over(use_case: UseCase) -> str:
-    """Shown scores that the run did not replace come into its generation, which is to be shown."""
+def _carry_over(use_case: UseCase, replaces: bool) -> str:
+    """Shown scores that the run did not replace, as it ``replaces`` some, come into its generation, to be shown."""
     rows, key = names.score_rows_table(use_case), use_case.entity.key
+    kept = f"NOT EXISTS (SELECT FROM {rows} AS n WHERE n.generation = :new AND n.{key} = s.{key})"
     return (
         f"UPDATE {rows} AS s SET generation = :new WHERE s.generation = :shown "
-        f"AND NOT EXISTS (SELECT FROM {rows} AS n WHERE n.generation = :new AND n.{key} = s.{key}) "
-        f"{_KIND.format(row='s')}"
+        f"{f'AND {kept} ' if replaces else ''}{_KIND.format(row='s')}"
     )
 
 

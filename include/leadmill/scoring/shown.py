@@ -39,7 +39,7 @@ def shown(connection: Connection, use_case: UseCase) -> Shown:
     ).one_or_none()
     if row is None:
         return Shown()
-    totals = _count(connection, use_case, row.generation) if row.totals is None else _read(row.totals)
+    totals = _count(connection, use_case, row.generation) if row.totals is None else read(row.totals)
     return Shown(row.generation, totals, row.complete_for, row.complete_through, row.judged_through or 0)
 
 
@@ -48,7 +48,7 @@ def show(connection: Connection, use_case: UseCase, now: Shown) -> None:
     runs = names.score_runs_table(use_case)
     values = {
         "generation": now.generation,
-        "totals": _written(now.totals),
+        "totals": written(now.totals),
         "complete_for": now.complete_for,
         "complete_through": now.complete_through,
         "judged_through": now.judged_through,
@@ -94,11 +94,13 @@ def _count(connection: Connection, use_case: UseCase, generation: int) -> Totals
     return changed(connection, statement, {"generation": generation})
 
 
-def _written(totals: Totals) -> str:
+def written(totals: Totals) -> str:
+    """As JSON."""
     fields = ("model_version", "band", "status", "rows")
     kept = [(*kind, rows) for kind, rows in sorted(totals.items()) if rows > 0]
     return json.dumps([dict(zip(fields, one, strict=True)) for one in kept])
 
 
-def _read(written: list[dict[str, Any]]) -> Totals:
-    return Counter({(one["model_version"], one["band"], one["status"]): one["rows"] for one in written})
+def read(found: list[dict[str, Any]]) -> Totals:
+    """What :func:`written` wrote."""
+    return Counter({(one["model_version"], one["band"], one["status"]): one["rows"] for one in found})

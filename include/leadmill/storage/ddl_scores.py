@@ -81,6 +81,7 @@ def score_tables(use_case: UseCase, key: TableColumn) -> tuple[Table, ...]:
                 TableColumn("publications", "bigint", "Runs that were published when it was planned"),
                 TableColumn("due", "bigint", "Entities that were due then"),
                 TableColumn("replaces", "bigint", "How many of those had a score; null: some had a newer one"),
+                TableColumn("written", "jsonb", "Rows that its chunks wrote, by chunk: as totals"),
                 TableColumn("staged", "bigint", "Rows that it brought; null: it is not published"),
                 TableColumn("published", "bigint", "Rows of those that became scores; null: it is not published"),
                 TableColumn("shown", "boolean NOT NULL", "Whether this generation is the one to be seen"),
