@@ -1,6 +1,6 @@
 """Features of an event source before imputation: ``sql/features.sql`` over the facts known at each moment."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from leadmill import names
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _MOMENTS_AT_ONCE = 100_000
 
 
-def derived_rows(use_case: UseCase, window_id: int) -> "Iterator[pa.Table]":
+def derived_rows(use_case: UseCase, window_id: int) -> "Generator[pa.Table, None, None]":
     """Typed rows of the window's moments, by event_timestamp and key; a moment without features is left out.
 
     Columns: row_no, the key, event_timestamp, first_recorded_at (timestamptz), donor, content_hash and the features,

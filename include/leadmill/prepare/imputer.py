@@ -12,11 +12,14 @@ from leadmill.storage import skops_format
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 MAX_DONORS = 20_000
 _NEIGHBOURS = 15
 # Each row that is filled meets each of them.
 _MOST_TO_COMPARE = 5_000
+# Methods that tell a value from the rest of its row.
+_TOLD = ("knn", "linear", "tree")
 _TREE = {"max_depth": 8, "min_samples_leaf": 20, "random_state": 7}
 # skops loads what it knows to be harmless, and these. A hostile Tree could crash the process: artifacts come from
 # our own database only, which holds every other input of the pipeline too.
@@ -38,41 +41,60 @@ class Imputer:
     levels: dict[str, list[str]] = field(default_factory=dict)
 
     def fill(self, frame: "pd.DataFrame", columns: Sequence[Column]) -> "pd.DataFrame":
-        """``frame`` with every missing feature filled in its own unit and ``<column>_missing`` flags added."""
+        """What :meth:`fill_table` makes of the frame's columns, NaN and None being gaps; its index."""
         import pandas as pd
+        import pyarrow as pa
 
-        filled = {}
-        known = _coded(frame, columns, self.levels) if self.levels or self.fillers else frame
+        given = {column.name: pa.array(frame[column.name], from_pandas=True) for column in columns}
+        filled = self.fill_table(pa.table(given), columns)
+        series = {name: filled[name].to_pandas() for name in filled.column_names}
+        gaps = {name: series[name].astype(object) for name in series if filled[name].null_count}
+        return pd.DataFrame(series | gaps).set_axis(frame.index)
+
+    def fill_table(self, rows: "pa.Table", columns: Sequence[Column]) -> "pa.Table":
+        """``columns`` of ``rows``, every missing value filled in its own unit and ``<column>_missing`` flags added."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        given = _typed(rows, columns)
+        predicted = self._predicted(given, columns)
+        found = {}
         for column in columns:
-            values = frame[column.name]
-            missing = values.isna()
-            gaps = bool(missing.any())
+            values = given[column.name]
+            missing = values.is_null()
             # A gap that may not be there stays one: the second check refuses the row.
-            if gaps and column.impute == "none":
-                filled[column.name] = values.astype(object)
-            elif gaps:
-                filled[column.name] = _typed(self._filled(column, values, missing, known), column)
+            if not values.null_count or column.impute == "none":
+                found[column.name] = values
+            elif column.name in predicted:
+                filling = pa.array(predicted[column.name]).cast(values.type, safe=False)
+                found[column.name] = pc.replace_with_mask(values, missing, filling)
             else:
-                filled[column.name] = _typed(values, column)
+                filling = pa.scalar(self.fillers.get(column.name, column.cold_start))
+                found[column.name] = values.fill_null(filling.cast(values.type, safe=False))
             if column.has_flag:
-                filled[column.flag] = missing
-        rest = frame.drop(columns=[column.name for column in columns])
-        return pd.concat([rest, pd.DataFrame(filled, index=frame.index)], axis=1)
+                found[column.flag] = missing
+        return pa.table(found)
 
-    def _filled(
-        self, column: Column, values: "pd.Series[Any]", missing: "pd.Series[bool]", known: "pd.DataFrame"
-    ) -> "pd.Series[Any]":
-        filler = self.fillers.get(column.name)
-        # A whole column of gaps has no type of its own; floats hold every number that we take.
-        result = values.astype(float if column.type in ("int", "float", "ordered") else object)
-        if filler is None:
-            result[missing] = column.cold_start
-        elif column.impute in ("median", "mode"):
-            result[missing] = filler
-        else:
-            with one_thread():
-                result[missing] = _bounded(filler.predict(known[missing].drop(columns=column.name)), column)
-        return result
+    def _predicted(self, given: "dict[str, pa.Array]", columns: Sequence[Column]) -> dict[str, Any]:
+        """What fills the gaps of each column that is told from the others, in the order of its gaps."""
+        import numpy as np
+
+        asked = {
+            column.name: given[column.name].is_null().to_numpy(zero_copy_only=False)
+            for column in columns
+            if column.name in self.fillers and column.impute in _TOLD and given[column.name].null_count
+        }
+        if not asked:
+            return {}
+        rows = np.flatnonzero(np.logical_or.reduce(list(asked.values())))
+        known = _coded({name: values.take(rows) for name, values in given.items()}, columns, self.levels)
+        found = {}
+        with one_thread():
+            for column in columns:
+                if column.name in asked:
+                    others = known[asked[column.name][rows]].drop(columns=column.name)
+                    found[column.name] = _bounded(self.fillers[column.name].predict(others), column)
+        return found
 
 
 def cold_start() -> Imputer:
@@ -85,17 +107,20 @@ def fit(version: int, donors: "pd.DataFrame", columns: Sequence[Column], fitted_
 
     ``donors`` holds the feature columns and never the label. A column that no donor has keeps its constant.
     """
+    import pyarrow as pa
+
     newest = donors.tail(MAX_DONORS)
     levels = {
         column.name: sorted({UNKNOWN_LEVEL, *newest[column.name].dropna()})
         for column in columns
         if column.type == "category"
     }
-    coded = _coded(newest, columns, levels)
+    given = {column.name: pa.array(newest[column.name], from_pandas=True) for column in columns}
+    coded = _coded(_typed(pa.table(given), columns), columns, levels)
     fillers = {}
     with one_thread():
         for column in columns:
-            present = newest[column.name].notna()
+            present = newest[column.name].notna().to_numpy()
             if column.impute in LEARNED_METHODS and present.any():
                 fillers[column.name] = _fit_column(newest.loc[present, column.name], coded[present], column, columns)
     return Imputer(version, fitted_through, len(donors), fillers, levels)
@@ -147,19 +172,31 @@ def _encoder(columns: Sequence[Column]) -> Any:
     return make_column_transformer((scaled, numbers), (levels, categories))
 
 
-def _coded(frame: "pd.DataFrame", columns: Sequence[Column], levels: dict[str, list[str]]) -> "pd.DataFrame":
+def _coded(given: "dict[str, pa.Array]", columns: Sequence[Column], levels: dict[str, list[str]]) -> "pd.DataFrame":
     """Every feature as floats: a category's level as its position (-1 for a new one), gaps elsewhere as NaN."""
     import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     found = {}
     for column in columns:
-        values = frame[column.name]
+        values = given[column.name]
         if column.type == "category":
-            filled = values.astype(object).where(values.notna(), UNKNOWN_LEVEL)
-            found[column.name] = pd.Index(levels.get(column.name, [])).get_indexer(pd.Index(filled)).astype(float)
-        else:
-            found[column.name] = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=float("nan"))
-    return pd.DataFrame(found, index=frame.index)
+            known = pa.array(levels.get(column.name, []), pa.string())
+            values = pc.index_in(values.fill_null(UNKNOWN_LEVEL), known).fill_null(-1)
+        found[column.name] = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return pd.DataFrame(found)
+
+
+def _typed(rows: "pa.Table", columns: Sequence[Column]) -> "dict[str, pa.Array]":
+    """Each column in the type that its values have; one of gaps alone has come with any."""
+    import pyarrow as pa
+
+    kinds = {"int": pa.int64(), "ordered": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
+    return {
+        column.name: rows[column.name].combine_chunks().cast(kinds.get(column.type, pa.string()), safe=False)
+        for column in columns
+    }
 
 
 def one_thread() -> Any:
@@ -201,12 +238,6 @@ def _bounds(column: Column) -> tuple[float, float]:
     if column.type == "ordered":
         return 0.0, len(column.levels) - 1.0
     return -inf if column.min is None else column.min, inf if column.max is None else column.max
-
-
-def _typed(values: "pd.Series[Any]", column: Column) -> "pd.Series[Any]":
-    dtypes = {"int": "int64", "ordered": "int64", "float": "float64", "bool": "bool", "category": "object"}
-    typed: pd.Series[Any] = values.astype(dtypes[column.type])  # type: ignore[call-overload]
-    return typed
 
 
 def dump(imputer: Imputer) -> bytes:

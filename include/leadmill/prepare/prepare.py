@@ -1,7 +1,7 @@
 """Impute and encode: the accepted rows of a window as feature rows, canonical and filled, in ``staging.<use case>``."""
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,10 +22,9 @@ from leadmill.prepare.typed import snapshot_rows
 from leadmill.spec import UseCase
 from leadmill.storage.database import copy_connection, use_case_lock
 from leadmill.storage.figures import sample
-from leadmill.storage.frames import ahead, copy_frames
+from leadmill.storage.frames import ahead, copy_tables
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
 
@@ -65,11 +64,16 @@ def impute_encode(use_case: UseCase, address: str) -> Prepared:
         return stage(use_case, window, _rows(use_case, window), None if use_case.has_events else accepted)
 
 
-def stage(use_case: UseCase, window: Window, batches: "Iterable[pa.Table]", expected: int | None) -> Prepared:
+def stage(
+    use_case: UseCase, window: Window, batches: "Generator[pa.Table, None, None]", expected: int | None
+) -> Prepared:
     """Fill the typed rows and stage them, batch by batch.
 
     ``expected`` is how many rows the window must come to, None where it is as many as ``batches`` hold.
     """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     filler = SliceFiller(
         use_case,
         stored_imputers(use_case, window.window_id),
@@ -80,18 +84,18 @@ def stage(use_case: UseCase, window: Window, batches: "Iterable[pa.Table]", expe
     filled: Counter[str] = Counter()
     versions: Counter[int] = Counter()
 
-    def parts() -> "Iterator[pd.DataFrame]":
-        for part in filler.fill(ahead(_frames(batches))):
-            filled.update({name: int(part[flag].sum()) for name, flag in flags.items()})
-            versions.update({int(part["imputer_version"].iloc[0]): len(part)})
-            yield part.assign(window_id=window.window_id)
+    def parts() -> "Iterator[pa.Table]":
+        for part in filler.fill(ahead(batches)):
+            filled.update({name: pc.sum(part[flag]).as_py() for name, flag in flags.items()})
+            versions.update({part["imputer_version"][0].as_py(): len(part)})
+            yield part.append_column("window_id", pa.repeat(pa.scalar(window.window_id, pa.int64()), len(part)))
 
     with copy_connection() as connection:
         connection.execute(
             f"DELETE FROM {names.staging_table(use_case)} WHERE window_id = %s".encode(), [window.window_id]
         )
         try:
-            copy_frames(connection, names.staging_table(use_case), parts())
+            copy_tables(connection, names.staging_table(use_case), parts())
         except psycopg.errors.UniqueViolation as error:
             per = f"{use_case.entity.key} and as_of" if use_case.has_events else "row_no"
             raise FeaturesFailed(use_case.name, f"there is more than one row for a {per}") from error
@@ -113,16 +117,7 @@ def stage(use_case: UseCase, window: Window, batches: "Iterable[pa.Table]", expe
     return Prepared(versions.total(), cells, dict(sorted(versions.items())))
 
 
-def _frames(batches: "Iterable[pa.Table]") -> "Generator[pd.DataFrame, None, None]":
-    import pandas as pd
-    import pyarrow as pa
-
-    # The label stays a whole number beside its gaps.
-    for rows in batches:
-        yield rows.to_pandas(types_mapper={pa.int16(): pd.Int16Dtype()}.get)
-
-
-def _rows(use_case: UseCase, window: Window) -> "Iterator[pa.Table]":
+def _rows(use_case: UseCase, window: Window) -> "Generator[pa.Table, None, None]":
     return (derived_rows if use_case.has_events else snapshot_rows)(use_case, window.window_id)
 
 

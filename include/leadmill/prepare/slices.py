@@ -11,7 +11,10 @@ from leadmill.spec import UseCase
 from leadmill.storage.frames import side_by_side
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    import pyarrow as pa
+    from numpy.typing import NDArray
 
 # Parts that are filled at a time: the neighbours are looked for without Python's lock.
 _AT_ONCE = 2
@@ -33,15 +36,15 @@ class SliceFiller:
         self._use_case, self._versions, self._history = use_case, list(stored), history
         self._before, self._gathered = before, before
         self._features = [column.name for column in use_case.feature_columns]
-        self._recent: pd.DataFrame | None = None
-        self._ended: datetime | None = None
+        self._recent: pa.Table | None = None
+        self._ended: int | None = None
 
     @property
     def donors(self) -> int:
         """Donors among the rows filled so far."""
         return self._gathered - self._before
 
-    def fill(self, batches: "Iterable[pd.DataFrame]") -> "Iterator[pd.DataFrame]":
+    def fill(self, batches: "Iterable[pa.Table]") -> "Iterator[pa.Table]":
         """Filled parts of ``batches`` (typed rows, sorted by event_timestamp throughout), each by one imputer.
 
         Imputers learn from rows before they are filled, so the parts are filled side by side.
@@ -50,27 +53,31 @@ class SliceFiller:
         with one_thread():
             yield from side_by_side(self._filled, parts, _AT_ONCE)
 
-    def _filled(self, part: "tuple[Imputer, pd.DataFrame]") -> "pd.DataFrame":
-        imputer, rows = part
-        filled = imputer.fill(rows[self._features], self._use_case.feature_columns)
-        left = rows.drop(columns=[*self._features, "first_recorded_at", "donor"])
-        return left.join(filled).assign(imputer_version=imputer.version)
+    def _filled(self, part: "tuple[Imputer, pa.Table]") -> "pa.Table":
+        import pyarrow as pa
 
-    def _parts(self, frame: "pd.DataFrame") -> "Iterator[tuple[Imputer, pd.DataFrame]]":
+        imputer, rows = part
+        filled = imputer.fill_table(rows, self._use_case.feature_columns)
+        left = rows.drop_columns([*self._features, "first_recorded_at", "donor"])
+        columns = dict(zip(left.column_names, left.columns, strict=True))
+        by = pa.repeat(pa.scalar(imputer.version, pa.int32()), len(rows))
+        return pa.table(columns | dict(zip(filled.column_names, filled.columns, strict=True)) | {"imputer_version": by})
+
+    def _parts(self, rows: "pa.Table") -> "Iterator[tuple[Imputer, pa.Table]]":
         """Rows of a batch and who is to fill them, slice by slice."""
-        times, donors = frame["event_timestamp"], frame["donor"].to_numpy().cumsum()
+        times, donors = _moments(rows["event_timestamp"]), rows["donor"].to_numpy().cumsum()
         # Rows that share the event time of the last batch's end are of its last slice.
-        start, position = self._gathered, int((times == self._ended).sum())
+        start, position = self._gathered, 0 if self._ended is None else int((times == self._ended).sum())
         if position:
-            yield from self._slice(frame.iloc[:position])
+            yield from self._slice(rows.slice(0, position))
             self._gathered = start + int(donors[position - 1])
-        self._ended = times.iloc[-1]
-        while position < len(frame):
+        self._ended = int(times[-1])
+        while position < len(rows):
             newest = max(self._versions, key=lambda imputer: imputer.version, default=None)
             imputation = self._use_case.imputation
             needed = ceil(newest.rows * imputation.growth) if newest else imputation.first
             if self._gathered >= needed:
-                fitted = self._fit_before(times.iloc[position], newest)
+                fitted = self._fit_before(rows["event_timestamp"][position].as_py(), newest)
                 if fitted:
                     self._versions.append(fitted)
                     self.fitted.append(fitted)
@@ -78,8 +85,8 @@ class SliceFiller:
                 needed = self._gathered + imputation.first
             # The row of the donor that completes the number ends the slice.
             enough = int(donors.searchsorted(needed - start)) + 1
-            end = _end_of_ties(times, min(enough, len(frame)))
-            yield from self._slice(frame.iloc[position:end])
+            end = _end_of_ties(times, min(enough, len(rows)))
+            yield from self._slice(rows.slice(position, end - position))
             position, self._gathered = end, start + int(donors[end - 1])
 
     def _fit_before(self, moment: datetime, newest: Imputer | None) -> Imputer | None:
@@ -89,7 +96,7 @@ class SliceFiller:
         order = ["event_timestamp", self._use_case.entity.key]
         donors = self._history(moment)
         if self._recent is not None:
-            donors = pd.concat([donors, self._recent[[*order, *self._features]]])
+            donors = pd.concat([donors, self._recent.to_pandas()])
         if len(donors) < self._use_case.imputation.first:
             return None
         donors = donors.sort_values(order, kind="stable")
@@ -100,24 +107,39 @@ class SliceFiller:
         # Donors are capped, and late rows may leave fewer of them: the rows counted decide when to fit again.
         return replace(fitted, rows=self._gathered)
 
-    def _slice(self, rows: "pd.DataFrame") -> "Iterator[tuple[Imputer, pd.DataFrame]]":
+    def _slice(self, rows: "pa.Table") -> "Iterator[tuple[Imputer, pa.Table]]":
         """Each row goes to the imputer with the newest ``fitted_through`` before its entity was first recorded."""
-        import pandas as pd
+        import numpy as np
+        import pyarrow as pa
 
         ranked = sorted(self._versions, key=lambda imputer: (_through(imputer), imputer.version))
-        throughs = pd.Series([_through(imputer) for imputer in ranked], dtype=rows["first_recorded_at"].dtype)
-        chosen = throughs.searchsorted(rows["first_recorded_at"], side="left") - 1
-        for index in sorted(set(chosen.tolist())):
-            yield ranked[index] if index >= 0 else cold_start(), rows[chosen == index]
-        taught = rows[rows["donor"]]
-        self._recent = taught if self._recent is None else pd.concat([self._recent, taught])
+        recorded = rows["first_recorded_at"]
+        throughs = _moments(pa.chunked_array([pa.array([_through(one) for one in ranked], recorded.type)]))
+        chosen = throughs.searchsorted(_moments(recorded), side="left") - 1
+        for index in np.unique(chosen).tolist():
+            yield ranked[index] if index >= 0 else cold_start(), _only(rows, chosen == index)
+        order = [("event_timestamp", "ascending"), (self._use_case.entity.key, "ascending")]
+        taught = rows.select([*(name for name, _ in order), *self._features])
+        taught = _only(taught, rows["donor"].to_numpy())
+        self._recent = taught if self._recent is None else pa.concat_tables([self._recent, taught])
         if len(self._recent) > 2 * MAX_DONORS:
             # Rows come in the order of event time; of those that share one, none is left out.
-            times = self._recent["event_timestamp"]
-            self._recent = self._recent[times >= times.iloc[-MAX_DONORS]]
+            times = _moments(self._recent["event_timestamp"])
+            self._recent = self._recent.slice(int(times.searchsorted(times[-MAX_DONORS])))
         if len(self._recent) > 2 * MAX_DONORS:
-            order = ["event_timestamp", self._use_case.entity.key]
-            self._recent = self._recent.sort_values(order, kind="stable").tail(MAX_DONORS)
+            self._recent = self._recent.sort_by(order).slice(len(self._recent) - MAX_DONORS)
+
+
+def _only(rows: "pa.Table", wanted: "NDArray[np.bool_]") -> "pa.Table":
+    return rows if wanted.all() else rows.filter(wanted)
+
+
+def _moments(times: "pa.ChunkedArray") -> "NDArray[np.int64]":
+    """The times as numbers of their unit."""
+    import pyarrow as pa
+
+    moments: NDArray[np.int64] = times.cast(pa.int64()).to_numpy()
+    return moments
 
 
 def _through(imputer: Imputer) -> datetime:
@@ -126,7 +148,7 @@ def _through(imputer: Imputer) -> datetime:
     return imputer.fitted_through
 
 
-def _end_of_ties(times: "pd.Series[datetime]", end: int) -> int:
-    while end < len(times) and times.iloc[end] == times.iloc[end - 1]:
+def _end_of_ties(times: "NDArray[np.int64]", end: int) -> int:
+    while end < len(times) and times[end] == times[end - 1]:
         end += 1
     return end

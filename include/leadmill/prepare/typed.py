@@ -1,6 +1,6 @@
 """Typed rows: the accepted raw rows of a window, canonical and of the declared types, nothing filled yet."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -74,7 +74,7 @@ def _typed(use_case: UseCase, rows: "pa.Table", columns: Sequence[Column]) -> "p
     return pa.table(found)
 
 
-def snapshot_rows(use_case: UseCase, window_id: int) -> "Iterator[pa.Table]":
+def snapshot_rows(use_case: UseCase, window_id: int) -> "Generator[pa.Table, None, None]":
     """Rows of a snapshot's window before imputation, in the order of event_timestamp and row_no.
 
     Columns: row_no, key, event_timestamp, first_recorded_at (the same), donor (every row teaches), label, content_hash

@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -111,33 +110,14 @@ def side_by_side(make: Callable[[_Given], _Rows], given: Iterable[_Given], threa
                 left.cancel()
 
 
-def copy_frames(connection: psycopg.Connection, table: str, frames: "Iterable[pd.DataFrame]") -> int:
-    """:func:`copy_frame` of each, in a thread while the next is made; meanwhile nobody else uses ``connection``."""
-    return _copy_ahead(partial(copy_frame, connection, table), frames)
-
-
 def copy_tables(connection: psycopg.Connection, table: str, tables: "Iterable[pa.Table]") -> int:
     """:func:`copy_table` of each, in a thread while the next is made; meanwhile nobody else uses ``connection``."""
-    return _copy_ahead(partial(copy_table, connection, table), tables)
-
-
-def _copy_ahead(copied: Callable[[_Rows], int], parts: Iterable[_Rows]) -> int:
     with ThreadPoolExecutor(1) as writer:
         written, last = 0, None
-        for part in parts:
+        for part in tables:
             written += last.result() if last else 0
-            last = writer.submit(copied, part)
+            last = writer.submit(copy_table, connection, table, part)
         return written + (last.result() if last else 0)
-
-
-def copy_frame(connection: psycopg.Connection, table: str, frame: "pd.DataFrame") -> int:
-    """Append ``frame`` to ``schema.table`` by COPY in the caller's transaction; returns its rows.
-
-    NaN, NaT and None become NULL.
-    """
-    import pyarrow as pa
-
-    return copy_table(connection, table, pa.Table.from_pandas(frame, preserve_index=False))
 
 
 def copy_table(connection: psycopg.Connection, table: str, rows: "pa.Table") -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from support import x_education
 
@@ -71,7 +72,8 @@ def fill(
     batch: int = 10_000,
 ) -> Filling:
     filler = SliceFiller(use_case, stored, before, history)
-    parts = list(filler.fill(frame.iloc[n : n + batch] for n in range(0, len(frame), batch)))
+    rows = pa.Table.from_pandas(frame, preserve_index=False)
+    parts = [part.to_pandas() for part in filler.fill(rows.slice(n, batch) for n in range(0, len(frame), batch))]
     assert filler.donors == frame["donor"].sum()
     return Filling(parts, filler.fitted)
 
