@@ -1,6 +1,8 @@
 """The source's rows on their way into ``raw.<use case>``: COPY to COPY, each line numbered and hashed in passing."""
 
-from collections.abc import Iterable, Iterator
+from binascii import hexlify
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from selectors import EVENT_READ, DefaultSelector
 
@@ -14,6 +16,8 @@ from leadmill.spec import UseCase
 # Bytes that are taken from the source before they go on: enough for both servers to work at the same time.
 _BLOCK = 1 << 18
 _HASH_BYTES = 16
+# Of those, kept of every row to tell whether one came twice.
+_KEPT_BYTES = 8
 
 
 def given_columns(use_case: UseCase) -> list[str]:
@@ -21,10 +25,18 @@ def given_columns(use_case: UseCase) -> list[str]:
     return [use_case.entity.key, use_case.label.name, *(column.name for column in use_case.raw_columns)]
 
 
+@dataclass(frozen=True)
+class Copied:
+    """How many rows, and whether the content of any of them may have come twice; false where none did."""
+
+    rows: int
+    perhaps_repeated: bool
+
+
 def copy_rows(
     use_case: UseCase, window: Window, source: psycopg.Connection, target: psycopg.Connection, query: str
-) -> int:
-    """Append the rows of ``query`` to raw in bounded memory, numbered from 1 in their order; how many there were.
+) -> Copied:
+    """Append the rows of ``query`` to raw in bounded memory, numbered from 1 in their order.
 
     ``content_hash`` is the BLAKE2b of 128 bits over a row's columns but the watermark, as COPY writes them.
     """
@@ -37,16 +49,18 @@ def copy_rows(
     into = pgsql.SQL("COPY {} (window_id, row_no, content_hash, recorded_at, {}) FROM STDIN").format(
         pgsql.Identifier(*names.raw_table(use_case).split(".")), pgsql.SQL(", ").join(columns)
     )
-    read = 0
+    read, hashes = 0, bytearray()
     with source.cursor().copy(out), target.cursor().copy(into) as writing:
-        for lines in _lines(_rows(source)):
-            writing.write(_numbered(lines, window.window_id, read))
+        for lines in _blocks(_lines(source)):
+            digests = [_digest(line) for line in lines]
+            writing.write(_numbered(lines, digests, window.window_id, read))
+            hashes += b"".join(digest[:_KEPT_BYTES] for digest in digests)
             read += len(lines)
-    return read
+    return Copied(read, _some_equal(hashes))
 
 
-def _rows(source: psycopg.Connection) -> Iterator[memoryview]:
-    """What a COPY that has begun sends, a row at a time.
+def _lines(source: psycopg.Connection) -> Iterator[bytes]:
+    """What a COPY that has begun sends: libpq gives a whole row at a time, here without its line end.
 
     As iterating over psycopg's Copy does, which waits anew for each row, also for those that have come already: that
     takes several times longer than everything else that is done with a row here.
@@ -56,7 +70,7 @@ def _rows(source: psycopg.Connection) -> Iterator[memoryview]:
         while True:
             size, row = source.pgconn.get_copy_data(1)
             if size > 0:
-                yield row
+                yield bytes(row[:-1])
             elif size < 0:
                 break
             else:
@@ -69,26 +83,31 @@ def _rows(source: psycopg.Connection) -> Iterator[memoryview]:
         raise errors.error_from_result(failed)
 
 
-def _lines(blocks: Iterable[bytes | bytearray | memoryview]) -> Iterator[list[bytes]]:
-    """Whole lines, without their ends, some thousand at a time: a value's own line ends are written as two signs."""
-    held: list[bytes | bytearray | memoryview] = []
-    size = 0
-    for block in blocks:
-        held.append(block)
-        size += len(block)
+def _blocks(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Lines, some thousand at a time."""
+    held, size = list[bytes](), 0
+    for line in lines:
+        held.append(line)
+        size += len(line)
         if size >= _BLOCK:
-            *lines, rest = b"".join(held).split(b"\n")
-            yield lines
-            held, size = [rest], len(rest)
-    *lines, _ = b"".join(held).split(b"\n")
-    yield lines
+            yield held
+            held, size = [], 0
+    yield held
 
 
-def _numbered(lines: Iterable[bytes], window_id: int, before: int) -> bytes:
+def _digest(line: bytes) -> bytes:
+    """Hash of a line after its watermark."""
+    return blake2b(line.partition(b"\t")[2], digest_size=_HASH_BYTES).digest()
+
+
+def _numbered(lines: Sequence[bytes], digests: Sequence[bytes], window_id: int, before: int) -> bytes:
     """Lines for raw: window, number and hash come before what the source wrote, which begins with the watermark."""
-    written = []
-    for number, line in enumerate(lines, before + 1):
-        content = line.partition(b"\t")[2]
-        digest = blake2b(content, digest_size=_HASH_BYTES).hexdigest().encode()
-        written.append(b"%d\t%d\t%b\t%b\n" % (window_id, number, digest, line))
-    return b"".join(written)
+    rows = enumerate(zip(lines, digests, strict=True), before + 1)
+    return b"".join([b"%d\t%d\t%b\t%b\n" % (window_id, no, hexlify(digest), line) for no, (line, digest) in rows])
+
+
+def _some_equal(hashes: bytearray) -> bool:
+    import numpy as np
+
+    found = np.sort(np.frombuffer(hashes, dtype=np.uint64))
+    return bool((found[1:] == found[:-1]).any())

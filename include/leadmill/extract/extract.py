@@ -64,7 +64,7 @@ def extract(use_case: UseCase, run_id: str) -> Extraction:
         nulls = _null_watermarks(use_case, source)
         with copy_connection() as target:
             try:
-                read = copy_rows(use_case, window, source, target, query)
+                copied = copy_rows(use_case, window, source, target, query)
             except psycopg.DataError as error:
                 block(use_case, window, f"extract.sql failed: {fault(error)}")
                 raise SourceColumnsChanged(use_case.name, (), fault(error)) from error
@@ -74,7 +74,8 @@ def extract(use_case: UseCase, run_id: str) -> Extraction:
                 raise
             for tell in (sample, summarise):
                 tell(names.raw_table(use_case), lambda statement: target.execute(statement.encode()))
-            new = read - remove_repeated(use_case, window, target)
+            read = copied.rows
+            new = read - remove_repeated(use_case, window, target, copied.perhaps_repeated)
             kill_point("extract.copied")
         with engine().begin() as connection:
             connection.execute(

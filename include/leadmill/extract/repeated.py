@@ -12,20 +12,15 @@ from leadmill.spec import UseCase
 _WORK_MEM = "64MB"
 
 
-def remove_repeated(use_case: UseCase, window: Window, target: psycopg.Connection) -> int:
+def remove_repeated(use_case: UseCase, window: Window, target: psycopg.Connection, perhaps_twice: bool) -> int:
     """Delete the window's raw rows that say nothing new; how many there were.
 
     A snapshot's row is new when its content or its recorded time is. A fact is new when its content is: sent again it
     says nothing, whenever that was recorded, and the first recorded copy is kept. Nor is it new where it was read
-    before a column was declared that it has a value for.
+    before a column was declared that it has a value for. ``perhaps_twice`` is false where no content came twice in the
+    window.
     """
     raw = pgsql.Identifier(*names.raw_table(use_case).split("."))
-    if not use_case.has_events:
-        statements = [_SNAPSHOT]
-    elif window.since is None:
-        statements = [_FACT_TWICE]
-    else:
-        statements = [_FACT_TWICE, _FACT_KNOWN, _said_before(use_case)]
     first = target.execute(
         pgsql.SQL("SELECT min(recorded_at)::text FROM {} WHERE window_id = %s").format(raw), [window.window_id]
     ).fetchone()
@@ -37,10 +32,17 @@ def remove_repeated(use_case: UseCase, window: Window, target: psycopg.Connectio
         "overlap": pgsql.Literal(use_case.source.overlap),
         "version": pgsql.Literal(use_case.version),
     }
+    if use_case.has_events:
+        statements = [_FACT_TWICE] if perhaps_twice else []
+        statements += [_FACT_KNOWN, _said_before(use_case)] if window.since else []
+    else:
+        overlaps = target.execute(_OVERLAPS.format(**parts)).fetchone() == (True,)
+        statements = [_SNAPSHOT] if perhaps_twice or overlaps else []
     target.execute(f"SET LOCAL work_mem = '{_WORK_MEM}'".encode())
     return sum(target.execute(statement.format(**parts)).rowcount for statement in statements)
 
 
+_OVERLAPS = pgsql.SQL("SELECT EXISTS (SELECT FROM {raw} WHERE recorded_at >= {first} AND window_id <> {window})")
 # An earlier window's row that is the same is no older than the first row of this one. Rows are grouped before they are
 # numbered: where nothing came twice, nothing is sorted.
 _SNAPSHOT = pgsql.SQL(
