@@ -189,14 +189,18 @@ def _coded(given: "dict[str, pa.Array]", columns: Sequence[Column], levels: dict
 
 
 def _typed(rows: "pa.Table", columns: Sequence[Column]) -> "dict[str, pa.Array]":
-    """Each column in the type that its values have; one of gaps alone has come with any."""
+    """Each column in the type that its values have; one of gaps alone has come with any. NaN is a gap too."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     kinds = {"int": pa.int64(), "ordered": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
-    return {
-        column.name: rows[column.name].combine_chunks().cast(kinds.get(column.type, pa.string()), safe=False)
-        for column in columns
-    }
+    found = {}
+    for column in columns:
+        values = rows[column.name].combine_chunks()
+        if pa.types.is_floating(values.type):
+            values = pc.if_else(pc.is_nan(values), None, values)
+        found[column.name] = values.cast(kinds.get(column.type, pa.string()), safe=False)
+    return found
 
 
 def one_thread() -> Any:

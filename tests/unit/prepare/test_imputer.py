@@ -6,6 +6,7 @@ from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import skops.io
 from skops.io.exceptions import UntrustedTypesFoundException
@@ -153,6 +154,18 @@ def test_a_gap_in_every_row_is_filled(imputer: Imputer, dtype: str) -> None:
     rows = pd.concat([empty_row(visits=float(n)) for n in range(4)], ignore_index=True)
     rows["pages"] = rows["pages"].astype(dtype)
     assert not imputer.fill(rows, COLUMNS).isna().any().any()
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_a_number_that_is_none_is_a_gap(imputer: Imputer, version: int) -> None:
+    """Postgres has NaN beside NULL, and sql/features.sql may come to it."""
+    gap, nan = (
+        pa.table({name: pa.nulls(1) for name in BY_NAME} | {"seconds": pa.array([value], pa.float64())})
+        for value in (None, float("nan"))
+    )
+    filled = [(imputer if version else cold_start()).fill_table(rows, COLUMNS).to_pylist() for rows in (gap, nan)]
+    assert filled[0] == filled[1]
+    assert filled[1][0]["seconds_missing"] is True
 
 
 def test_no_rows_stay_no_rows(imputer: Imputer) -> None:
