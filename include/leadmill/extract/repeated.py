@@ -36,13 +36,11 @@ def remove_repeated(use_case: UseCase, window: Window, target: psycopg.Connectio
         statements = [_FACT_TWICE] if perhaps_twice else []
         statements += [_FACT_KNOWN, _said_before(use_case)] if window.since else []
     else:
-        overlaps = target.execute(_OVERLAPS.format(**parts)).fetchone() == (True,)
-        statements = [_SNAPSHOT] if perhaps_twice or overlaps else []
+        statements = [_SNAPSHOT if perhaps_twice else _SNAPSHOT_KNOWN]
     target.execute(f"SET LOCAL work_mem = '{_WORK_MEM}'".encode())
     return sum(target.execute(statement.format(**parts)).rowcount for statement in statements)
 
 
-_OVERLAPS = pgsql.SQL("SELECT EXISTS (SELECT FROM {raw} WHERE recorded_at >= {first} AND window_id <> {window})")
 # An earlier window's row that is the same is no older than the first row of this one. Rows are grouped before they are
 # numbered: where nothing came twice, nothing is sorted.
 _SNAPSHOT = pgsql.SQL(
@@ -53,6 +51,10 @@ _SNAPSHOT = pgsql.SQL(
     "  PARTITION BY recorded_at, content_hash ORDER BY window_id = {window}, row_no) AS copy_no"
     " FROM {raw} JOIN twice USING (recorded_at, content_hash) WHERE recorded_at >= {first}) AS numbered"
     " WHERE window_id = {window} AND copy_no > 1)"
+)
+_SNAPSHOT_KNOWN = pgsql.SQL(
+    "DELETE FROM {raw} AS n USING {raw} AS r WHERE n.window_id = {window} AND r.recorded_at >= {first}"
+    " AND r.window_id <> {window} AND r.recorded_at = n.recorded_at AND r.content_hash = n.content_hash"
 )
 _FACT_TWICE = pgsql.SQL(
     "WITH twice AS MATERIALIZED (SELECT content_hash FROM {raw} WHERE window_id = {window}"

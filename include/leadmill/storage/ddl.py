@@ -119,7 +119,7 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
             f"{use_case.title}: append-only feature history",
             (key, event, created, *features, *lineage),
             (use_case.entity.key, "event_timestamp", "created_timestamp"),
-            ("USING brin (window_id)", "USING brin (event_timestamp)"),
+            ("USING brin (window_id, event_timestamp)",),
         ),
         Table(
             names.labels_table(use_case),

@@ -20,8 +20,8 @@ class TableColumn:
 class Table:
     """A table to be: ``keys`` is its primary key, ``indexes`` say what further indexes are on, and of which kind.
 
-    Tables that only grow get ``brin`` on a time and ``hash`` on what is looked up whole: a B-tree of values that come
-    in no order takes more of an insert's time than all the rest.
+    Tables that only grow get one ``brin`` on their times and windows, and nothing on values that come in no order: an
+    index of those, a hash too, takes more of an insert's time than all the rest.
     """
 
     name: str
