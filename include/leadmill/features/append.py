@@ -141,8 +141,7 @@ def _append_known(use_case: UseCase) -> str:
             WHERE written > 0 AND content_hash IS NOT NULL AND content_hash IS DISTINCT FROM content_before
             RETURNING {key}
         )
-        SELECT coalesce(sum(rows), 0)::bigint, count(*)
-        FROM (SELECT count(*) AS rows FROM appended GROUP BY {key}) AS entity
+        SELECT count(*), count(DISTINCT {key}) FROM appended
     """
 
 

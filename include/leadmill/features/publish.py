@@ -69,8 +69,8 @@ def _staged(connection: Connection, use_case: UseCase, window: Window) -> Staged
     """What is prepared. Raises LeadmillError where that is not every accepted row, checked: another run reads again."""
     row = connection.execute(
         text(
-            "SELECT coalesce(sum(rows), 0)::bigint, count(*) FROM (SELECT count(*) AS rows "
-            f"FROM {names.staging_table(use_case)} WHERE window_id = :window GROUP BY {use_case.entity.key}) AS entity"
+            f"SELECT count(*), count(DISTINCT {use_case.entity.key}) FROM {names.staging_table(use_case)} "
+            "WHERE window_id = :window"
         ),
         {"window": window.window_id},
     ).one()
