@@ -1,6 +1,5 @@
 """Publish: the prepared rows of a checked window join the append-only history, in one transaction."""
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -15,12 +14,9 @@ from leadmill.spec import UseCase
 from leadmill.storage.database import engine, use_case_lock
 from leadmill.storage.ddl import label_columns, label_keys
 from leadmill.storage.figures import summarise
-from leadmill.storage.joins import one_by_one
 
 # A window of 200,000 rows is sorted and hashed in memory; a larger one spills to disk.
 _WORK_MEM = "128MB"
-# So many outcomes are looked up in no time; to join them, Postgres would read those of all entities.
-_FEW = 20_000
 
 
 @dataclass(frozen=True)
@@ -56,8 +52,7 @@ def publish_features(use_case: UseCase, address: str) -> Published:
                 staged = _staged(connection, use_case, window)
                 appended = append_rows(connection, use_case, window, staged)
                 kill_point("publish.appended")
-                with one_by_one(connection) if staged.rows <= _FEW else nullcontext():
-                    _labels(connection, use_case, window.window_id)
+                _labels(connection, use_case, window.window_id)
                 _close(connection, use_case, window, staged.entities, appended)
                 for table in (names.features_table(use_case), names.labels_table(use_case)):
                     summarise(table, lambda statement: connection.execute(text(statement)))

@@ -7,10 +7,10 @@ from sqlalchemy import Connection, text
 
 from leadmill import names
 from leadmill.features.closed import closed_sql
+from leadmill.scoring.joins import one_by_one
 from leadmill.scoring.shown import Shown
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine
-from leadmill.storage.joins import one_by_one
 
 # Room for the keys of a million entities, and no helpers, each of whom would sort or hash them all once more.
 ONE_PROCESS = ("SET LOCAL work_mem = '64MB'", "SET LOCAL max_parallel_workers_per_gather = 0")
