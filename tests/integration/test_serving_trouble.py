@@ -205,6 +205,30 @@ def test_an_accepted_request_survives_the_end_of_the_service(api: Api, tmp_path:
     assert '"route":"/api/v1/x_education/predict/batch"' in log
 
 
+def test_answers_that_are_being_logged_at_the_end_of_the_service_are_logged(api: Api, tmp_path: Path) -> None:
+    keys = [row["lead_id"] for row in query("SELECT lead_id FROM scores.x_education LIMIT 300")]
+    waiting = (
+        "SELECT 1 FROM pg_stat_activity WHERE application_name = 'leadmill-api' AND wait_event_type = 'Lock' "
+        "AND query LIKE 'COPY %predictions%'"
+    )
+    with service(api.key, tmp_path / "log") as one:
+        with psycopg.connect(settings.current().database_url) as holder:
+            holder.execute("LOCK TABLE ops.predictions IN SHARE MODE")
+            found = httpx.post(
+                f"{one.url}{ROUTE}/predict/batch",
+                json={"items": [{"lead_id": key} for key in keys]},
+                headers=api.client.headers,
+                trust_env=False,
+                timeout=60,
+            )
+            until(lambda: query(waiting) != [])
+            one.process.send_signal(signal.SIGTERM)
+            time.sleep(0.5)
+        one.process.wait(timeout=30)
+    request = found.json()["request_id"]
+    assert query("SELECT count(*) AS n FROM ops.predictions WHERE request_id = %s", [request])[0]["n"] == len(keys)
+
+
 def test_the_reading_role_sees_predictions_and_no_digests(api: Api) -> None:
     with psycopg.connect(settings.current().database_url) as connection:
         grants = connection.execute(

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Literal
@@ -59,7 +60,17 @@ class PredictionLog:
                 except Problem:
                     self._rows.extendleft(reversed(taken))
                     return
+                except Exception:
+                    # The same rows would fail again, and keep those behind them waiting.
+                    self._metrics.dropped.inc(len(taken))
+                    raise
                 self._metrics.logged.inc(len(taken))
+
+    @asynccontextmanager
+    async def at_rest(self) -> AsyncIterator[None]:
+        """Nothing is being written: a flush that is cancelled at its work does not know whether its rows are there."""
+        async with self._flushing:
+            yield
 
     async def close(self, database: Database) -> None:
         """Write the rest; what cannot be written is lost, and that is said."""

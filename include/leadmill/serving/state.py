@@ -59,9 +59,10 @@ class State:
 
     async def stop(self) -> None:
         """Stop looking, write what was answered, close the connections."""
-        for one in self._loops:
-            one.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        async with self.log.at_rest():
+            for one in self._loops:
+                one.cancel()
+            await asyncio.gather(*self._loops, return_exceptions=True)
         await self.log.close(self.database)
         await self.database.close()
         await self._mlflow.close()
