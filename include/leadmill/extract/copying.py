@@ -11,6 +11,7 @@ from psycopg import errors, pq, sql as pgsql
 
 from leadmill import names
 from leadmill.extract.windows import Window
+from leadmill.hashes import some_equal
 from leadmill.spec import UseCase
 
 # Bytes that are taken from the source before they go on: enough for both servers to work at the same time.
@@ -40,6 +41,8 @@ def copy_rows(
 
     ``content_hash`` is the BLAKE2b of 128 bits over a row's columns but the watermark, as COPY writes them.
     """
+    import numpy as np
+
     columns = [pgsql.Identifier(name) for name in given_columns(use_case)]
     out = pgsql.SQL("COPY (SELECT {}::timestamptz, {} FROM ({}) AS rows) TO STDOUT").format(
         pgsql.Identifier(use_case.source.watermark),
@@ -56,7 +59,7 @@ def copy_rows(
             writing.write(_numbered(lines, digests, window.window_id, read))
             hashes += b"".join(digest[:_KEPT_BYTES] for digest in digests)
             read += len(lines)
-    return Copied(read, _some_equal(hashes))
+    return Copied(read, some_equal(np.frombuffer(hashes, dtype=np.uint64)))
 
 
 def _lines(source: psycopg.Connection) -> Iterator[bytes]:
@@ -104,10 +107,3 @@ def _numbered(lines: Sequence[bytes], digests: Sequence[bytes], window_id: int, 
     """Lines for raw: window, number and hash come before what the source wrote, which begins with the watermark."""
     rows = enumerate(zip(lines, digests, strict=True), before + 1)
     return b"".join([b"%d\t%d\t%b\t%b\n" % (window_id, no, hexlify(digest), line) for no, (line, digest) in rows])
-
-
-def _some_equal(hashes: bytearray) -> bool:
-    import numpy as np
-
-    found = np.sort(np.frombuffer(hashes, dtype=np.uint64))
-    return bool((found[1:] == found[:-1]).any())

@@ -26,42 +26,32 @@ def remove_repeated(use_case: UseCase, window: Window, target: psycopg.Connectio
     ).fetchone()
     parts = {
         "raw": raw,
+        "same": pgsql.SQL("content_hash" if use_case.has_events else "recorded_at, content_hash"),
         "window": pgsql.Literal(window.window_id),
         "first": pgsql.Literal(first and first[0]),
         "since": pgsql.Literal(window.since),
         "overlap": pgsql.Literal(use_case.source.overlap),
         "version": pgsql.Literal(use_case.version),
     }
-    if use_case.has_events:
-        statements = [_FACT_TWICE] if perhaps_twice else []
-        statements += [_FACT_KNOWN, _said_before(use_case)] if window.since else []
-    else:
-        statements = [_SNAPSHOT if perhaps_twice else _SNAPSHOT_KNOWN]
+    statements = [_TWICE] if perhaps_twice else []
+    if window.since is not None:
+        statements += [_FACT_KNOWN, _said_before(use_case)] if use_case.has_events else [_SNAPSHOT_KNOWN]
     target.execute(f"SET LOCAL work_mem = '{_WORK_MEM}'".encode())
     return sum(target.execute(statement.format(**parts)).rowcount for statement in statements)
 
 
-# An earlier window's row that is the same is no older than the first row of this one. Rows are grouped before they are
-# numbered: where nothing came twice, nothing is sorted.
-_SNAPSHOT = pgsql.SQL(
-    "WITH twice AS MATERIALIZED (SELECT recorded_at, content_hash FROM {raw} WHERE recorded_at >= {first}"
-    " GROUP BY recorded_at, content_hash HAVING count(*) > 1) "
+# Rows are grouped before they are numbered: where few came twice, few are sorted.
+_TWICE = pgsql.SQL(
+    "WITH twice AS MATERIALIZED (SELECT {same} FROM {raw} WHERE window_id = {window}"
+    " GROUP BY {same} HAVING count(*) > 1) "
     "DELETE FROM {raw} WHERE window_id = {window} AND row_no IN (SELECT row_no FROM ("
-    " SELECT window_id, row_no, row_number() OVER ("
-    "  PARTITION BY recorded_at, content_hash ORDER BY window_id = {window}, row_no) AS copy_no"
-    " FROM {raw} JOIN twice USING (recorded_at, content_hash) WHERE recorded_at >= {first}) AS numbered"
-    " WHERE window_id = {window} AND copy_no > 1)"
+    " SELECT row_no, row_number() OVER (PARTITION BY {same} ORDER BY recorded_at, row_no) AS copy_no"
+    " FROM {raw} JOIN twice USING ({same}) WHERE window_id = {window}) AS numbered WHERE copy_no > 1)"
 )
+# An earlier window's row that is the same is no older than the first row of this one.
 _SNAPSHOT_KNOWN = pgsql.SQL(
     "DELETE FROM {raw} AS n USING {raw} AS r WHERE n.window_id = {window} AND r.recorded_at >= {first}"
     " AND r.window_id <> {window} AND r.recorded_at = n.recorded_at AND r.content_hash = n.content_hash"
-)
-_FACT_TWICE = pgsql.SQL(
-    "WITH twice AS MATERIALIZED (SELECT content_hash FROM {raw} WHERE window_id = {window}"
-    " GROUP BY content_hash HAVING count(*) > 1) "
-    "DELETE FROM {raw} WHERE window_id = {window} AND row_no IN (SELECT row_no FROM ("
-    " SELECT row_no, row_number() OVER (PARTITION BY content_hash ORDER BY recorded_at, row_no) AS copy_no"
-    " FROM {raw} JOIN twice USING (content_hash) WHERE window_id = {window}) AS numbered WHERE copy_no > 1)"
 )
 _FACT_KNOWN = pgsql.SQL(
     "DELETE FROM {raw} AS n WHERE n.window_id = {window} AND EXISTS (SELECT FROM {raw} AS r"

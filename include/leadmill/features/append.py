@@ -72,12 +72,18 @@ def _append_newcomers(use_case: UseCase) -> str:
     key, listed = use_case.entity.key, ", ".join(_values(use_case))
     # In the order of the history's key: so they are cheap to index, and to read by key.
     return f"""
-        INSERT INTO {names.features_table(use_case)} (
-            {key}, event_timestamp, created_timestamp, {listed}, spec_version, content_hash, window_id
-        )
+        {_insert(use_case)}
         SELECT {key}, event_timestamp, greatest(:now, event_timestamp), {listed}, :version, content_hash, :window
         FROM {_fit(use_case)} AND NOT EXISTS (SELECT FROM known AS k WHERE k.{key} = s.{key}) ORDER BY {key}
     """
+
+
+def _insert(use_case: UseCase) -> str:
+    """SQL: a row of the history, to be followed by what gives it."""
+    return (
+        f"INSERT INTO {names.features_table(use_case)} ({use_case.entity.key}, event_timestamp, created_timestamp, "
+        f"{', '.join(_values(use_case))}, spec_version, content_hash, window_id)"
+    )
 
 
 def _values(use_case: UseCase) -> list[str]:
@@ -128,9 +134,7 @@ def _append_known(use_case: UseCase) -> str:
             FROM facts WINDOW before AS (PARTITION BY {key} ORDER BY event_timestamp, written, row_no)
         ),{"" if use_case.has_events else _keep_confirmations(use_case)}
         appended AS (
-            INSERT INTO {names.features_table(use_case)} (
-                {key}, event_timestamp, created_timestamp, {listed}, spec_version, content_hash, window_id
-            )
+            {_insert(use_case)}
             SELECT {key}, event_timestamp,
                 -- Among equal event times the newest created wins, even where the source's clock stands still.
                 coalesce(

@@ -21,6 +21,7 @@ from psycopg.conninfo import make_conninfo
 
 from leadmill.features.point_in_time import point_in_time_sql
 from leadmill.features.typed_store.connections import connection_arguments
+from leadmill.storage.database import arrow_connection
 
 # What ADBC gives as Feast's own store does, but for the width of a smallint and the zone of a time.
 _SAME = (
@@ -139,14 +140,12 @@ def _dtypes(config: RepoConfig, statement: str) -> dict[str, Any]:
 @contextmanager
 def _cursor(config: RepoConfig) -> Iterator[Any]:
     """A cursor of a transaction that only reads, and finds tables where Feast's own store does."""
-    import adbc_driver_postgresql.dbapi as adbc
-
     store = config.offline_store
     known = connection_arguments(store)
     del known["cursor_factory"]
     address = make_conninfo("", **{name: value for name, value in known.items() if value is not None})
     path = sql.Literal(f"{store.db_schema or store.user},public").as_string(None)
-    with adbc.connect(address) as connection, connection.cursor() as cursor:
+    with arrow_connection(address) as connection, connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION READ ONLY")
         cursor.execute(f"SELECT set_config('search_path', {path}, true)").fetchall()
         yield cursor

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from leadmill.entity import Entity
+from leadmill.hashes import some_equal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,8 +39,7 @@ class SeenKeys:
         """False where no two rows have :meth:`leadmill.entity.Entity.same_key` and time in common."""
         import numpy as np
 
-        hashes = np.sort(np.concatenate([*self._hashes, np.array([], dtype=np.uint64)]))
-        return self._unsure or bool((hashes[1:] == hashes[:-1]).any())
+        return self._unsure or some_equal(np.concatenate([*self._hashes, np.array([], dtype=np.uint64)]))
 
 
 def _spelled(kind: str, keys: "pa.ChunkedArray") -> "pa.ChunkedArray":
