@@ -72,8 +72,9 @@ def extract(use_case: UseCase, run_id: str) -> Extraction:
                 if source.broken:
                     raise unreachable(use_case, error) from error
                 raise
-            for tell in (sample, summarise):
-                tell(names.raw_table(use_case), lambda statement: target.execute(statement.encode()))
+            found_by = ("window_id", "row_no", "recorded_at", "content_hash", use_case.entity.key)
+            sample(names.raw_table(use_case), found_by, lambda statement: target.execute(statement.encode()))
+            summarise(names.raw_table(use_case), lambda statement: target.execute(statement.encode()))
             read = copied.rows
             new = read - remove_repeated(use_case, window, target, copied.perhaps_repeated)
             kill_point("extract.copied")

@@ -48,10 +48,12 @@ _TWICE = pgsql.SQL(
     " SELECT row_no, row_number() OVER (PARTITION BY {same} ORDER BY recorded_at, row_no) AS copy_no"
     " FROM {raw} JOIN twice USING ({same}) WHERE window_id = {window}) AS numbered WHERE copy_no > 1)"
 )
-# An earlier window's row that is the same is no older than the first row of this one.
+# An earlier window's row that is the same is no older than the first row of this one, and no newer than where the
+# earlier windows end.
 _SNAPSHOT_KNOWN = pgsql.SQL(
-    "DELETE FROM {raw} AS n USING {raw} AS r WHERE n.window_id = {window} AND r.recorded_at >= {first}"
-    " AND r.window_id <> {window} AND r.recorded_at = n.recorded_at AND r.content_hash = n.content_hash"
+    "DELETE FROM {raw} AS n USING {raw} AS r WHERE n.window_id = {window} AND n.recorded_at <= {since}"
+    " AND r.recorded_at >= {first} AND r.window_id <> {window} AND r.recorded_at = n.recorded_at"
+    " AND r.content_hash = n.content_hash"
 )
 _FACT_KNOWN = pgsql.SQL(
     "DELETE FROM {raw} AS n WHERE n.window_id = {window} AND EXISTS (SELECT FROM {raw} AS r"

@@ -1,5 +1,6 @@
 """Publish: the prepared rows of a checked window join the append-only history, in one transaction."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -14,6 +15,7 @@ from leadmill.spec import UseCase
 from leadmill.storage.database import engine, use_case_lock
 from leadmill.storage.ddl import label_columns, label_keys
 from leadmill.storage.figures import summarise
+from leadmill.storage.joins import FEW, one_by_one
 
 # A window of 200,000 rows is sorted and hashed in memory; a larger one spills to disk.
 _WORK_MEM = "128MB"
@@ -107,11 +109,13 @@ def _labels(connection: Connection, use_case: UseCase, window_id: int) -> None:
     free = [name for name in brought if name not in keys]
     same = " AND ".join(f"held.{name} = found.{name}" for name in keys)
     held, found = (", ".join(f"{row}.{name}" for name in free) for row in ("held", "found"))
+    find = (
+        f"CREATE TEMP TABLE found ON COMMIT DROP AS SELECT DISTINCT ON ({unique}) {', '.join(brought)}, "
+        f"CAST(:window AS bigint) AS window_id FROM ({outcomes_sql(use_case)}) AS found "
+        f"ORDER BY {unique}, occurred_at, closed DESC, label DESC NULLS LAST"
+    )
     merge = (
-        f"WITH written AS (MERGE INTO {names.labels_table(use_case)} AS held USING ("
-        f"SELECT DISTINCT ON ({unique}) {', '.join(brought)}, CAST(:window AS bigint) AS window_id "
-        f"FROM ({outcomes_sql(use_case)}) AS found "
-        f"ORDER BY {unique}, occurred_at, closed DESC, label DESC NULLS LAST) AS found ON {same} "
+        f"WITH written AS (MERGE INTO {names.labels_table(use_case)} AS held USING found ON {same} "
         f"WHEN MATCHED AND ({held}) IS DISTINCT FROM ({found}) THEN UPDATE SET "
         f"{', '.join(f'{name} = found.{name}' for name in (*free, 'window_id'))} "
         f"WHEN NOT MATCHED THEN INSERT ({listed}) VALUES ({', '.join(f'found.{name}' for name in given)}) "
@@ -120,7 +124,9 @@ def _labels(connection: Connection, use_case: UseCase, window_id: int) -> None:
         f"SELECT {listed}, :window FROM written WHERE act = 'UPDATE'"
     )
     with faults_said(use_case):
-        connection.execute(text(merge), {"window": window_id})
+        few = connection.execute(text(find), {"window": window_id}).rowcount <= FEW
+        with one_by_one(connection) if few else nullcontext():
+            connection.execute(text(merge), {"window": window_id})
     if use_case.label.aggregate is None:
         _check_classes(connection, use_case, window_id)
 

@@ -11,6 +11,7 @@ from leadmill import names
 from leadmill.errors import FeaturesFailed
 from leadmill.extract.windows import Window, accepted_rows, find_window
 from leadmill.faults import kill_point
+from leadmill.garbage import seldom_collected
 from leadmill.prepare.derived import derived_rows
 from leadmill.prepare.donors import donors_before, donors_counted, stored_imputers
 from leadmill.prepare.facts import store_facts
@@ -43,6 +44,7 @@ class Prepared:
         return f"{self.rows:,} rows prepared. Filled: {cells or 'nothing'}. Rows by imputer: {versions or 'none'}."
 
 
+@seldom_collected()
 def impute_encode(use_case: UseCase, address: str) -> Prepared:
     """Stage the prepared rows of the window. Running it again leaves the same rows and the same imputers.
 
@@ -100,7 +102,8 @@ def stage(
             per = f"{use_case.entity.key} and as_of" if use_case.has_events else "row_no"
             raise FeaturesFailed(use_case.name, f"there is more than one row for a {per}") from error
         # The second check and publication come at once, before Postgres has looked at the new rows by itself.
-        sample(names.staging_table(use_case), lambda statement: connection.execute(statement.encode()))
+        found_by = ("window_id", "row_no", use_case.entity.key, "event_timestamp")
+        sample(names.staging_table(use_case), found_by, lambda statement: connection.execute(statement.encode()))
         _store_imputers(connection, use_case, window.window_id, filler.fitted)
         connection.execute(
             b"UPDATE ops.windows SET prepared = %(prepared)s, donors = %(donors)s, waiting = %(waiting)s "

@@ -10,6 +10,7 @@ from leadmill import names
 from leadmill.errors import SHOWN_EXAMPLES, LeadmillError, WindowBlocked, examples
 from leadmill.extract.windows import Window, accepted_rows, block, find_window, prepared_rows
 from leadmill.faults import kill_point
+from leadmill.garbage import seldom_collected
 from leadmill.quality.quarantine import set_aside_features, set_aside_raw
 from leadmill.quality.rules import Rule, all_rules
 from leadmill.quality.suites import Batch, broken_batch, feature_rules, features_batch, raw_batch
@@ -53,6 +54,7 @@ class Checked:
         return f"Broken: {rules}. For instance {'; '.join(self.rows)}."
 
 
+@seldom_collected()
 def check_raw(use_case: UseCase, address: str, run_id: str, release: Release | None = None) -> Checked:
     """Judge every raw row; whole rows that break a rule go to ``rejected.<use case>`` with every rule they broke.
 
@@ -76,6 +78,7 @@ def check_raw(use_case: UseCase, address: str, run_id: str, release: Release | N
     return checked
 
 
+@seldom_collected()
 def check_features(use_case: UseCase, address: str, run_id: str) -> Checked:
     """Judge every prepared row; a row that fails is refused. Raises WindowBlocked where rows are missing."""
     with use_case_lock(use_case.name):

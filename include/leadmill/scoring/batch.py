@@ -13,6 +13,7 @@ from leadmill import names
 from leadmill.clock import source_now
 from leadmill.errors import LeadmillError
 from leadmill.faults import kill_point
+from leadmill.garbage import seldom_collected
 from leadmill.registry.champion import champion, load_version
 from leadmill.scoring.due import ONE_PROCESS, list_due, parts
 from leadmill.scoring.generations import Run, begin, hold, planned, publications, published_rows, unpublished, wrote
@@ -72,6 +73,7 @@ def plan(use_case: UseCase, run_id: str, chunk_rows: int = CHUNK_ROWS) -> list[C
     ]
 
 
+@seldom_collected()
 def score_chunk(use_case: UseCase, run_id: str, chunk: Chunk) -> int:
     """Score one chunk into the run's generation, replacing what this run wrote of it before; returns its rows.
 

@@ -7,15 +7,15 @@ from sqlalchemy import Connection, text
 
 from leadmill import names
 from leadmill.features.closed import closed_sql
-from leadmill.scoring.joins import one_by_one
 from leadmill.scoring.shown import Shown
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine
+from leadmill.storage.joins import FEW, one_by_one
 
 # Room for the keys of a million entities, and no helpers, each of whom would sort or hash them all once more.
 ONE_PROCESS = ("SET LOCAL work_mem = '64MB'", "SET LOCAL max_parallel_workers_per_gather = 0")
-# Of so many entities at least, or one in so many of those that are shown, all are looked at rather than one by one.
-_MANY, _IN = 20_000, 10
+# Up to one in so many of the entities that are shown are looked up, too.
+_IN = 10
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _few(connection: Connection, use_case: UseCase, now: Shown) -> bool:
     """Whether few entities can have changed since what is shown was complete; they are then looked up one by one."""
     if now.complete_through is None:
         return False
-    most = max(_MANY, now.totals.total() // _IN)
+    most = max(FEW, now.totals.total() // _IN)
     with one_by_one(connection):
         found = connection.execute(
             text(f"SELECT count(*) FROM ({changed_keys(use_case, 'UNION ALL')} LIMIT :most) AS changed"),

@@ -14,11 +14,11 @@ from leadmill.scoring import generations
 from leadmill.scoring.alerts_view import ensure_alerts_view
 from leadmill.scoring.due import ONE_PROCESS
 from leadmill.scoring.generations import Run
-from leadmill.scoring.joins import in_order, one_by_one
 from leadmill.scoring.shown import Shown, Totals, changed, newest_window, show, shown
 from leadmill.scoring.status import judge
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine
+from leadmill.storage.joins import in_order, one_by_one
 
 _KIND = "RETURNING {row}.model_version, {row}.band, {row}.status"
 

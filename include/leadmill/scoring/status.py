@@ -6,9 +6,9 @@ from sqlalchemy import Connection, text
 
 from leadmill import names
 from leadmill.features.closed import closed_sql
-from leadmill.scoring.joins import one_by_one
 from leadmill.scoring.shown import Totals
 from leadmill.spec import UseCase
+from leadmill.storage.joins import one_by_one
 
 
 def status_sql(use_case: UseCase, row: str) -> str:

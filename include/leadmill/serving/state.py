@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from leadmill.errors import LeadmillError
+from leadmill.garbage import SELDOM
 from leadmill.serving.champions import Champions
 from leadmill.serving.config import Config
 from leadmill.serving.database import Database
@@ -18,9 +19,6 @@ from leadmill.serving.served import Served
 from leadmill.spec import UseCase
 
 log = logging.getLogger("leadmill.serving")
-# A batch of 10,000 makes some 40,000 objects: by Python's own threshold of 700 they are looked through again and again,
-# which took half of its time.
-_GARBAGE = (100_000, 20, 50)
 
 
 class State:
@@ -96,7 +94,8 @@ class State:
             self._settled = True
             gc.collect()
             gc.freeze()
-            gc.set_threshold(*_GARBAGE)
+            # A batch of 10,000 makes some 40,000 objects; looking through them again and again took half of its time.
+            gc.set_threshold(*SELDOM)
 
     def _complain(self, name: str, error: Exception, said: str) -> str:
         """Log an error once, not once a second."""

@@ -5,6 +5,9 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
 
+# Up to so many rows are sooner looked up than all others read.
+FEW = 20_000
+
 
 @contextmanager
 def one_by_one(connection: Connection) -> Iterator[None]:
