@@ -191,6 +191,34 @@ def test_materializing_twice_writes_nothing_the_second_time(shop: Shop, store: A
     assert shop.run("SELECT ctid, xmin FROM shop_online.shop_offers").fetchall() == versions
 
 
+@pytest.mark.parametrize("source", ["table", "view", "one connection"])
+def test_many_rows_come_by_halves_of_the_keys(shop: Shop, source: str) -> None:
+    """Of a table that can be sampled, where two connections are allowed; the rest as one statement."""
+    from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
+
+    shop.run("CREATE VIEW shop.seen_offers AS SELECT * FROM shop.offers")
+    online = shop.config()["online_store"] | ({"min_conn": 1, "max_conn": 1} if source == "one connection" else {})
+    store = shop.store(online_store=online)
+    named = {"name": "s", "timestamp_field": "at", "created_timestamp_column": "written"}
+    table = "seen_offers" if source == "view" else "offers"
+    store.apply(offers(source=PostgreSQLSource(table=table, **named), without=NAMES[1:]))
+    shop.offer((1, "tea"), NOON, price=-1.0)
+    store.materialize(START, END)
+    shop.run(
+        "INSERT INTO shop.offers (shop_id, name, price, at, written) SELECT n, 'tea', n + k / 2.0, at, at "
+        "FROM generate_series(1, 60000) AS n, generate_series(0, 1) AS k, "
+        "LATERAL (SELECT CAST(%s AS timestamptz) + make_interval(secs => k + 1) AS at) AS times",
+        [NOON],
+    )
+    store.materialize(START, END)
+    found = "SELECT count(*), count(*) FILTER (WHERE price = shop_id + 0.5), count(DISTINCT xmin::text)"
+    rows = shop.run(f"{found} FROM shop_online.shop_offers").fetchone()
+    assert rows == (60_000, 60_000, 2 if source == "table" else 1)
+    shop.run("UPDATE shop_online.shop_offers SET price = 0 WHERE shop_id = 7")
+    store.materialize(START, END)
+    assert price(store, (7, "tea")) == 7.5
+
+
 def test_the_ttl_counts_at_read(shop: Shop) -> None:
     now = datetime.now(UTC)
     store = shop.store()

@@ -27,6 +27,7 @@ class Window:
     rejected: int | None
     prepared: int | None
     read: int
+    keys_once: bool | None
 
     @property
     def address(self) -> str:
@@ -34,7 +35,9 @@ class Window:
         return f"{self.use_case}/{self.window_id}"
 
 
-_COLUMNS = "window_id, use_case, since, until, source_now, status, attempts, accepted, rejected, prepared, read"
+_COLUMNS = (
+    "window_id, use_case, since, until, source_now, status, attempts, accepted, rejected, prepared, read, keys_once"
+)
 
 
 def open_window(use_case: UseCase, run_id: str) -> Window | None:
@@ -64,7 +67,7 @@ def open_window(use_case: UseCase, run_id: str) -> Window | None:
                 "UPDATE ops.windows SET until = greatest(until, :until), source_now = :now, status = 'open', "
                 "attempts = attempts + 1, blocked_reason = NULL, run_id = :run, "
                 "released_by = NULL, release_reason = NULL, accepted = NULL, rejected = NULL, prepared = NULL, "
-                "waiting = 0, spec_version = :version, "
+                "in_order = NULL, keys_once = NULL, waiting = 0, spec_version = :version, "
                 "already_seen = NULL, read = 0 "
                 f"WHERE use_case = :name AND status <> 'published' RETURNING {_COLUMNS}"
             ),

@@ -8,6 +8,7 @@ from leadmill import names
 from leadmill.extract.windows import Window
 from leadmill.spec import UseCase
 from leadmill.storage.ddl import feature_columns
+from leadmill.storage.late_keys import key_afterwards
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ def append_rows(connection: Connection, use_case: UseCase, window: Window, stage
     }
     connection.execute(text(_take_held(use_case)), values)
     known = connection.execute(text(_list_known(use_case, staged.rows > staged.entities)), values).rowcount
-    newcomers = connection.execute(text(_append_newcomers(use_case)), values).rowcount
+    with key_afterwards(connection, names.features_table(use_case), names.staging_table(use_case), staged.rows):
+        newcomers = connection.execute(text(_append_newcomers(use_case)), values).rowcount
     rows, entities = connection.execute(text(_append_known(use_case)), values).one() if known else (0, 0)
     refused = connection.execute(text(_count_refused(use_case)), values).scalar_one()
     return Appended(newcomers + rows, newcomers + entities, refused)

@@ -1,6 +1,5 @@
 """Publish: the prepared rows of a checked window join the append-only history, in one transaction."""
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -16,6 +15,7 @@ from leadmill.storage.database import engine, use_case_lock
 from leadmill.storage.ddl import label_columns, label_keys
 from leadmill.storage.figures import summarise
 from leadmill.storage.joins import FEW, one_by_one
+from leadmill.storage.late_keys import key_afterwards
 
 # A window of 200,000 rows is sorted and hashed in memory; a larger one spills to disk.
 _WORK_MEM = "128MB"
@@ -69,11 +69,11 @@ def publish_features(use_case: UseCase, address: str) -> Published:
 
 def _staged(connection: Connection, use_case: UseCase, window: Window) -> Staged:
     """What is prepared. Raises LeadmillError where that is not every accepted row, checked: another run reads again."""
+    # What derives features may name other keys than the raw rows, whose check has seen each once.
+    once = window.keys_once and not use_case.derives
+    entities = "count(*)" if once else f"count(DISTINCT {use_case.entity.key})"
     row = connection.execute(
-        text(
-            f"SELECT count(*), count(DISTINCT {use_case.entity.key}) FROM {names.staging_table(use_case)} "
-            "WHERE window_id = :window"
-        ),
+        text(f"SELECT count(*), {entities} FROM {names.staging_table(use_case)} WHERE window_id = :window"),
         {"window": window.window_id},
     ).one()
     staged = Staged(*row)
@@ -103,7 +103,8 @@ def _labels(connection: Connection, use_case: UseCase, window_id: int) -> None:
     One that an earlier window gave otherwise is kept aside: training sets of then are rebuilt with it. Raises
     LabelsFailed.
     """
-    keys, given = label_keys(use_case), [column.name for column in label_columns(use_case)]
+    labels, keys = names.labels_table(use_case), label_keys(use_case)
+    given = [column.name for column in label_columns(use_case)]
     brought = [name for name in given if name != "window_id"]
     unique, listed = ", ".join(keys), ", ".join(given)
     free = [name for name in brought if name not in keys]
@@ -115,7 +116,7 @@ def _labels(connection: Connection, use_case: UseCase, window_id: int) -> None:
         f"ORDER BY {unique}, occurred_at, closed DESC, label DESC NULLS LAST"
     )
     merge = (
-        f"WITH written AS (MERGE INTO {names.labels_table(use_case)} AS held USING found ON {same} "
+        f"WITH written AS (MERGE INTO {labels} AS held USING found ON {same} "
         f"WHEN MATCHED AND ({held}) IS DISTINCT FROM ({found}) THEN UPDATE SET "
         f"{', '.join(f'{name} = found.{name}' for name in (*free, 'window_id'))} "
         f"WHEN NOT MATCHED THEN INSERT ({listed}) VALUES ({', '.join(f'found.{name}' for name in given)}) "
@@ -124,8 +125,8 @@ def _labels(connection: Connection, use_case: UseCase, window_id: int) -> None:
         f"SELECT {listed}, :window FROM written WHERE act = 'UPDATE'"
     )
     with faults_said(use_case):
-        few = connection.execute(text(find), {"window": window_id}).rowcount <= FEW
-        with one_by_one(connection) if few else nullcontext():
+        rows = connection.execute(text(find), {"window": window_id}).rowcount
+        with one_by_one(connection) if rows <= FEW else key_afterwards(connection, labels, "found", rows):
             connection.execute(text(merge), {"window": window_id})
     if use_case.label.aggregate is None:
         _check_classes(connection, use_case, window_id)

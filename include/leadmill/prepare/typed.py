@@ -27,21 +27,16 @@ _MERGED = ("SET LOCAL enable_hashjoin = off", "SET LOCAL enable_nestloop = off")
 
 def accepted_rows(use_case: UseCase, window_id: int, columns: Sequence[Column]) -> "Iterator[pa.Table]":
     """Accepted rows in the order of recorded_at and row_no: row_no, key, recorded_at, label and ``columns``, typed."""
-    return _accepted(use_case, f"window_id = {window_id:d}", columns, _came_in_order(use_case, window_id))
+    return _accepted(use_case, f"window_id = {window_id:d}", columns, _came_in_order(window_id))
 
 
-def _came_in_order(use_case: UseCase, window_id: int) -> bool:
-    """Whether the source gave the window's rows in the order of recorded_at, so that nothing has to be sorted."""
+def _came_in_order(window_id: int) -> bool:
+    """Whether the check saw the window's rows come in the order of recorded_at, so that nothing has to be sorted."""
     with engine().connect() as connection:
-        found = connection.execute(
-            text(
-                "SELECT NOT EXISTS (SELECT FROM (SELECT recorded_at, lag(recorded_at) OVER (ORDER BY row_no) AS before "
-                f"FROM {names.raw_table(use_case)} WHERE window_id = :window) AS r WHERE recorded_at < before)"
-            ),
-            {"window": window_id},
+        seen = connection.execute(
+            text("SELECT in_order FROM ops.windows WHERE window_id = :window"), {"window": window_id}
         )
-        in_order: bool = found.scalar_one()
-    return in_order
+        return bool(seen.scalar_one_or_none())
 
 
 def _accepted(

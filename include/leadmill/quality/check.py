@@ -11,7 +11,7 @@ from leadmill.errors import SHOWN_EXAMPLES, LeadmillError, WindowBlocked, exampl
 from leadmill.extract.windows import Window, accepted_rows, block, find_window, prepared_rows
 from leadmill.faults import kill_point
 from leadmill.garbage import seldom_collected
-from leadmill.quality.quarantine import set_aside_features, set_aside_raw
+from leadmill.quality.quarantine import Quarantined, set_aside_features, set_aside_raw
 from leadmill.quality.rules import Rule, all_rules
 from leadmill.quality.suites import Batch, broken_batch, feature_rules, features_batch, raw_batch
 from leadmill.quality.validate import Report, validate
@@ -74,7 +74,7 @@ def check_raw(use_case: UseCase, address: str, run_id: str, release: Release | N
         _agree(report, found.broken)
         rows = _rows(use_case, window, "raw")
         checked = Checked(found.judged - found.rejected, found.rejected, found.broken, rows, document)
-        _pass_or_block(use_case, window, checked, release)
+        _pass_or_block(use_case, window, checked, found, release)
     return checked
 
 
@@ -210,13 +210,17 @@ def _bearable(use_case: UseCase, rows: int) -> float:
     return max(use_case.source.max_rejected_share * rows, use_case.source.rejected_allowed)
 
 
-def _pass_or_block(use_case: UseCase, window: Window, checked: Checked, release: Release | None) -> None:
+def _pass_or_block(
+    use_case: UseCase, window: Window, checked: Checked, found: Quarantined, release: Release | None
+) -> None:
     """Write the verdict down, last of all and at once: a window without ``accepted`` rows goes no further."""
     total = checked.accepted + checked.rejected
     values: dict[str, object] = {
         "window": window.window_id,
         "accepted": checked.accepted,
         "rejected": checked.rejected,
+        "in_order": found.in_order,
+        "keys_once": found.keys_once,
         "status": "open",
         "blocked": None,
         "author": None,
@@ -234,7 +238,8 @@ def _pass_or_block(use_case: UseCase, window: Window, checked: Checked, release:
     with engine().begin() as connection:
         connection.execute(
             text(
-                "UPDATE ops.windows SET accepted = :accepted, rejected = :rejected, status = :status, "
+                "UPDATE ops.windows SET accepted = :accepted, rejected = :rejected, in_order = :in_order, "
+                "keys_once = :keys_once, status = :status, "
                 "blocked_reason = :blocked, released_by = :author, release_reason = :why "
                 "WHERE window_id = :window AND status <> 'published'"
             ),

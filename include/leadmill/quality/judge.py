@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from leadmill import names
-from leadmill.quality.keys import SeenKeys
 from leadmill.quality.rules import RowRule, row_rules
 from leadmill.quality.spelled import RawBatch
 from leadmill.spec import UseCase
@@ -16,21 +15,14 @@ if TYPE_CHECKING:
 _ROWS = 50_000
 
 
-def judge(
-    use_case: UseCase, window_id: int, seen: SeenKeys | None
-) -> "Iterator[tuple[int, list[tuple[int, list[str]]]]]":
-    """Of each batch of the window's raw rows, how many they are, and (row_no, broken rules) of those that break some.
-
-    ``seen``, if anybody wants to know, is shown the rows' keys.
-    """
+def judge(use_case: UseCase, window_id: int) -> "Iterator[tuple[pa.Table, list[tuple[int, list[str]]]]]":
+    """The window's raw rows, batch by batch, and (row_no, broken rules) of those that break some."""
     rules = row_rules(use_case)
     columns = [column.name for column in use_case.raw_columns]
     wanted = ", ".join(["row_no", "recorded_at", use_case.entity.key, use_case.label.name, *columns])
     statement = f"SELECT {wanted} FROM {names.raw_table(use_case)} WHERE window_id = {window_id:d}"
     for rows in read_batches(statement, _ROWS):
-        if seen:
-            seen.add(rows)
-        yield len(rows), broken_rows(use_case, rows, rules)
+        yield rows, broken_rows(use_case, rows, rules)
 
 
 def broken_rows(use_case: UseCase, rows: "pa.Table", rules: tuple[RowRule, ...]) -> list[tuple[int, list[str]]]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from leadmill import names
 from leadmill.extract.windows import Window
 from leadmill.quality.judge import judge
-from leadmill.quality.keys import SeenKeys
+from leadmill.quality.keys import SeenKeys, SeenOrder
 from leadmill.quality.rules import all_rules, once_rule
 from leadmill.quality.suites import FeatureRule
 from leadmill.spec import UseCase
@@ -20,11 +20,17 @@ _KEY_LENGTH = 200
 
 @dataclass(frozen=True)
 class Quarantined:
-    """Rows judged, rows set aside, and rows by rule that they broke (a row may break several)."""
+    """Rows judged, rows set aside, and rows by rule that they broke (a row may break several).
+
+    ``in_order`` is whether they came in the order of recorded_at, ``keys_once`` whether each is about another entity;
+    False where that was not seen.
+    """
 
     judged: int
     rejected: int
     broken: dict[str, int]
+    in_order: bool
+    keys_once: bool
 
 
 def set_aside_raw(connection: psycopg.Connection, use_case: UseCase, window: Window) -> Quarantined:
@@ -34,9 +40,12 @@ def set_aside_raw(connection: psycopg.Connection, use_case: UseCase, window: Win
     connection.execute(b"CREATE TEMP TABLE broken (row_no bigint, rules text[]) ON COMMIT DROP")
     judged = 0
     # Facts about one entity may share a recorded time.
-    seen = None if use_case.has_events else SeenKeys(use_case.entity)
-    for rows, found in judge(use_case, window.window_id, seen):
-        judged += rows
+    seen, order = None if use_case.has_events else SeenKeys(use_case.entity), SeenOrder()
+    for rows, found in judge(use_case, window.window_id):
+        judged += len(rows)
+        order.add(rows)
+        if seen:
+            seen.add(rows)
         if found:
             with connection.cursor().copy(b"COPY broken FROM STDIN") as copy:
                 for row in found:
@@ -53,7 +62,8 @@ def set_aside_raw(connection: psycopg.Connection, use_case: UseCase, window: Win
     if inserted:
         connection.execute(_figures(rejected).encode())
     counted = connection.execute(b"SELECT rule, count(*) FROM broken, unnest(rules) AS rule GROUP BY rule")
-    return Quarantined(judged, inserted, {str(rule): int(rows) for rule, rows in counted})
+    by_rule = {str(rule): int(rows) for rule, rows in counted}
+    return Quarantined(judged, inserted, by_rule, order.kept, seen is not None and seen.each_once)
 
 
 def _add_repeated(connection: psycopg.Connection, use_case: UseCase, window: Window) -> None:

@@ -58,11 +58,11 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
     """Every table of the use case."""
     key = _key(use_case)
     features = tuple(feature_columns(use_case))
+    brought = TableColumn("window_id", "bigint NOT NULL", "Window that brought it, see ops.windows")
     lineage = (
         TableColumn("imputer_version", "int NOT NULL", "Imputer that filled the row; 0 = the constants of the spec"),
         TableColumn("spec_version", "text NOT NULL", "Version of the spec"),
         TableColumn("content_hash", "text NOT NULL", "Hash of the values before filling"),
-        TableColumn("window_id", "bigint NOT NULL", "Window that brought it, see ops.windows"),
     )
     event = TableColumn("event_timestamp", "timestamptz NOT NULL", "Newest recorded time among the facts used")
     created = TableColumn("created_timestamp", "timestamptz NOT NULL", "When it was written, by the source's clock")
@@ -117,7 +117,8 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
         Table(
             names.features_table(use_case),
             f"{use_case.title}: append-only feature history",
-            (key, event, created, *features, *lineage),
+            # Rows are often found by their window: Postgres takes a row apart only as far as it must.
+            (key, event, created, brought, *features, *lineage),
             (use_case.entity.key, "event_timestamp", "created_timestamp"),
             ("USING brin (window_id, event_timestamp)",),
         ),

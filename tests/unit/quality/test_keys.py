@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from leadmill.entity import Entity
-from leadmill.quality.keys import SeenKeys
+from leadmill.quality.keys import SeenKeys, SeenOrder
 
 NOON = datetime(2026, 3, 30, 12, tzinfo=UTC)
 
@@ -48,3 +48,30 @@ def test_other_keys_rows_without_one_and_no_rows_are_not_suspected() -> None:
 
 def test_of_other_letters_postgres_is_asked() -> None:
     assert perhaps_twice("uuid", rows(["É"], [0]))
+
+
+@pytest.mark.parametrize(("again", "once"), [("c", True), ("a", False), ("É", False)])
+def test_keys_that_come_once_are_told_from_those_that_may_come_again(again: str, once: bool) -> None:
+    seen = SeenKeys(Entity(name="shop", key="shop", key_type="string"))
+    seen.add(rows(["a", "b", None], [0, 1, 2]))
+    seen.add(rows([again, None], [3, 4]))
+    assert seen.each_once is once
+
+
+@pytest.mark.parametrize(
+    ("numbers", "minutes", "kept"),
+    [
+        ([[1, 2], [3, 4]], [[0, 1], [1, 5]], True),
+        ([[1, 2], [], [3]], [[0, 1], [], [0]], False),
+        ([[1, 2], [3, 4]], [[0, 1], [3, 2]], False),
+        ([[1, 2], [4, 3]], [[0, 1], [2, 3]], False),
+        ([[3, 4], [1, 2]], [[0, 1], [2, 3]], False),
+        ([], [], True),
+    ],
+)
+def test_the_order_of_a_windows_rows_is_seen(numbers: list[list[int]], minutes: list[list[int]], kept: bool) -> None:
+    order = SeenOrder()
+    for batch, times in zip(numbers, minutes, strict=True):
+        found = rows([None] * len(batch), times)
+        order.add(found.append_column("row_no", pa.array(batch, pa.int64())))
+    assert order.kept is kept

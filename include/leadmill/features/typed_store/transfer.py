@@ -1,5 +1,8 @@
-"""The rows of a materialization, from where the source is to where the online table is, in one transaction."""
+"""The rows of a materialization, from where the source is to where the online table is."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -9,9 +12,9 @@ from psycopg import sql
 
 from leadmill.features.typed_store.arrow import latest_rows
 from leadmill.features.typed_store.connections import Connections, connection_arguments
-from leadmill.features.typed_store.newest import newest_rows
+from leadmill.features.typed_store.newest import Side, entity_keys, middle_key, newest_rows
 from leadmill.features.typed_store.table import OnlineTable
-from leadmill.features.typed_store.upsert import bring_in
+from leadmill.features.typed_store.upsert import bring_in, is_empty
 from leadmill.features.typed_store.write import begin_incoming, copy_incoming, end_incoming, write_rows
 
 if TYPE_CHECKING:
@@ -24,16 +27,21 @@ def transfer(
 ) -> int:
     """Bring the newest rows of the task's time window online; how many were written.
 
-    Within one database it is one statement. From another Postgres the rows stream from COPY to COPY. Any other offline
-    store gives its rows as Arrow, which are written batch by batch.
+    Within one database it is one statement, or two side by side, each for half of the keys and in a transaction of its
+    own. From another Postgres the rows stream from COPY to COPY. Any other offline store gives its rows as Arrow, which
+    are written batch by batch.
     """
     source = task.feature_view.batch_source
     in_postgres = isinstance(config.offline_store, PostgreSQLOfflineStoreConfig)
     # A source with a connection of its own is Feast's to find.
     if in_postgres and isinstance(source, PostgreSQLSource) and not source.connection_ref:
-        newest = newest_rows(table, source, task.start_time, task.end_time)
-        move = _push_down if _same_database(config) else _stream
-        return connections.run(lambda connection: move(connection, config, table, newest))
+        within = (table, source, task.start_time, task.end_time)
+        if not _same_database(config):
+            return connections.run(lambda connection: _stream(connection, config, table, newest_rows(*within)))
+        sides = connections.run(lambda connection: _sides(connection, config, *within))
+        parts = [newest_rows(*within, side) for side in sides]
+        with ThreadPoolExecutor(len(parts)) as pushers:
+            return sum(pushers.map(lambda part: connections.run(lambda c: _push_down(c, config, table, part)), parts))
     rows = latest_rows(config, offline_store, task)
     return connections.run(lambda connection: _write(connection, table, rows))
 
@@ -42,6 +50,26 @@ def _same_database(config: "RepoConfig") -> bool:
     """Whether the online store's role sees the source as the offline store's does."""
     ours = ("host", "port", "database", "user")
     return all(getattr(config.offline_store, name) == getattr(config.online_store, name) for name in ours)
+
+
+def _sides(
+    connection: psycopg.Connection,
+    config: "RepoConfig",
+    table: OnlineTable,
+    source: PostgreSQLSource,
+    start: datetime,
+    end: datetime,
+) -> Sequence[Side | None]:
+    """How to part the keys: in the middle, told by a sample; not at all where they are few or the table is empty.
+
+    Half the time of a large upsert is the look for each key in the index, which two connections do side by side.
+    """
+    if config.online_store.max_conn < 2 or not entity_keys(table) or is_empty(connection, table):
+        return [None]
+    with connection.transaction():
+        _look_where_the_offline_store_looks(connection, config)
+        middle = middle_key(connection, table, source, start, end)
+    return [None] if middle is None else [Side("<", middle), Side(">=", middle)]
 
 
 def _push_down(connection: psycopg.Connection, config: "RepoConfig", table: OnlineTable, newest: sql.Composed) -> int:

@@ -18,15 +18,16 @@ def bring_in(
     rows: sql.Composable,
 ) -> int:
     """Run :func:`upsert` in the caller's transaction; how many rows were written. An empty table is filled faster."""
-    if _is_empty(connection, table):
+    if is_empty(connection, table):
         # Writers wait, readers do not. Without anything to conflict with, a plain INSERT takes two thirds of the time.
         connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(table.address))
-        if _is_empty(connection, table):
+        if is_empty(connection, table):
             return connection.execute(_insert(table, features, rows)).rowcount
     return connection.execute(upsert(table, features, rows)).rowcount
 
 
-def _is_empty(connection: psycopg.Connection, table: OnlineTable) -> bool:
+def is_empty(connection: psycopg.Connection, table: OnlineTable) -> bool:
+    """Whether nothing is online yet."""
     found = connection.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(table.address)).fetchone()
     return found == (False,)
 
