@@ -67,7 +67,7 @@ def open_window(use_case: UseCase, run_id: str) -> Window | None:
                 "UPDATE ops.windows SET until = greatest(until, :until), source_now = :now, status = 'open', "
                 "attempts = attempts + 1, blocked_reason = NULL, run_id = :run, "
                 "released_by = NULL, release_reason = NULL, accepted = NULL, rejected = NULL, prepared = NULL, "
-                "in_order = NULL, keys_once = NULL, waiting = 0, spec_version = :version, "
+                "keys_once = NULL, waiting = 0, spec_version = :version, "
                 "already_seen = NULL, read = 0 "
                 f"WHERE use_case = :name AND status <> 'published' RETURNING {_COLUMNS}"
             ),

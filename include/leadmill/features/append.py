@@ -45,7 +45,8 @@ def append_rows(connection: Connection, use_case: UseCase, window: Window, stage
     }
     connection.execute(text(_take_held(use_case)), values)
     known = connection.execute(text(_list_known(use_case, staged.rows > staged.entities)), values).rowcount
-    with key_afterwards(connection, names.features_table(use_case), names.staging_table(use_case), staged.rows):
+    # Each of them stands here once.
+    with key_afterwards(connection, names.features_table(use_case), staged.entities - known):
         newcomers = connection.execute(text(_append_newcomers(use_case)), values).rowcount
     rows, entities = connection.execute(text(_append_known(use_case)), values).one() if known else (0, 0)
     refused = connection.execute(text(_count_refused(use_case)), values).scalar_one()

@@ -126,7 +126,7 @@ def _labels(connection: Connection, use_case: UseCase, window_id: int) -> None:
     )
     with faults_said(use_case):
         rows = connection.execute(text(find), {"window": window_id}).rowcount
-        with one_by_one(connection) if rows <= FEW else key_afterwards(connection, labels, "found", rows):
+        with one_by_one(connection) if rows <= FEW else key_afterwards(connection, labels, rows):
             connection.execute(text(merge), {"window": window_id})
     if use_case.label.aggregate is None:
         _check_classes(connection, use_case, window_id)

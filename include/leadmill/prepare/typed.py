@@ -4,8 +4,6 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from sqlalchemy import text
-
 from leadmill import names
 from leadmill.columns import Column
 from leadmill.prepare.content import with_content_hash
@@ -13,7 +11,6 @@ from leadmill.prepare.features_query import read_features
 from leadmill.quality import values
 from leadmill.quality.spelled import RawBatch
 from leadmill.spec import UseCase
-from leadmill.storage.database import engine
 from leadmill.storage.frames import read_batches
 
 if TYPE_CHECKING:
@@ -21,35 +18,22 @@ if TYPE_CHECKING:
 
 _ROWS = 50_000
 _MEMORY = "SET LOCAL work_mem = '64MB'"
-# Both tables come in the order of their primary keys and are merged: the first rows come at once.
-_MERGED = ("SET LOCAL enable_hashjoin = off", "SET LOCAL enable_nestloop = off")
 
 
 def accepted_rows(use_case: UseCase, window_id: int, columns: Sequence[Column]) -> "Iterator[pa.Table]":
     """Accepted rows in the order of recorded_at and row_no: row_no, key, recorded_at, label and ``columns``, typed."""
-    return _accepted(use_case, f"window_id = {window_id:d}", columns, _came_in_order(window_id))
+    return _accepted(use_case, f"window_id = {window_id:d}", columns)
 
 
-def _came_in_order(window_id: int) -> bool:
-    """Whether the check saw the window's rows come in the order of recorded_at, so that nothing has to be sorted."""
-    with engine().connect() as connection:
-        seen = connection.execute(
-            text("SELECT in_order FROM ops.windows WHERE window_id = :window"), {"window": window_id}
-        )
-        return bool(seen.scalar_one_or_none())
-
-
-def _accepted(
-    use_case: UseCase, condition: str, columns: Sequence[Column], in_order: bool = False
-) -> "Iterator[pa.Table]":
+def _accepted(use_case: UseCase, condition: str, columns: Sequence[Column]) -> "Iterator[pa.Table]":
     key, rejected = use_case.entity.key, names.rejected_table(use_case)
     wanted = ", ".join(["row_no", "recorded_at", key, use_case.label.name, *(column.name for column in columns)])
     statement = (
         f"SELECT {wanted} FROM {names.raw_table(use_case)} AS batch WHERE {condition} "
         f"AND NOT EXISTS (SELECT FROM {rejected} AS r WHERE r.window_id = batch.window_id AND r.suite = 'raw' "
-        f"AND r.row_no = batch.row_no) ORDER BY {'' if in_order else 'recorded_at, '}row_no"
+        "AND r.row_no = batch.row_no) ORDER BY recorded_at, row_no"
     )
-    for rows in read_batches(statement, _ROWS, [_MEMORY, *(_MERGED if in_order else ())]):
+    for rows in read_batches(statement, _ROWS, [_MEMORY]):
         yield _typed(use_case, rows, columns)
 
 

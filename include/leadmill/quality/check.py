@@ -219,7 +219,6 @@ def _pass_or_block(
         "window": window.window_id,
         "accepted": checked.accepted,
         "rejected": checked.rejected,
-        "in_order": found.in_order,
         "keys_once": found.keys_once,
         "status": "open",
         "blocked": None,
@@ -238,9 +237,8 @@ def _pass_or_block(
     with engine().begin() as connection:
         connection.execute(
             text(
-                "UPDATE ops.windows SET accepted = :accepted, rejected = :rejected, in_order = :in_order, "
-                "keys_once = :keys_once, status = :status, "
-                "blocked_reason = :blocked, released_by = :author, release_reason = :why "
+                "UPDATE ops.windows SET accepted = :accepted, rejected = :rejected, keys_once = :keys_once, "
+                "status = :status, blocked_reason = :blocked, released_by = :author, release_reason = :why "
                 "WHERE window_id = :window AND status <> 'published'"
             ),
             values,

@@ -1,7 +1,7 @@
-"""How the rows of a window follow each other, told as they are read, without asking Postgres to sort them."""
+"""Whether keys of a window may come twice, told as its rows are read, without asking Postgres to sort them."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from leadmill.entity import Entity
 from leadmill.hashes import some_equal
@@ -13,26 +13,6 @@ if TYPE_CHECKING:
 
 # Odd, so that no two times become one.
 _FACTOR = 6364136223846793005
-
-
-class SeenOrder:
-    """Whether a window's rows come in the order of recorded_at, batch by batch."""
-
-    def __init__(self) -> None:
-        self.kept = True
-        self._last: tuple[int, int] | None = None
-
-    def add(self, rows: "pa.Table") -> None:
-        """Rows with row_no and recorded_at; those that are not read in the order of row_no are not seen in order."""
-        import numpy as np
-        import pyarrow as pa
-
-        if not self.kept or not len(rows):
-            return
-        numbers, times = rows["row_no"].to_numpy(), rows["recorded_at"].cast(pa.int64()).to_numpy()
-        before, self._last = self._last, (int(numbers[-1]), int(times[-1]))
-        ahead = before is None or (before[0] < numbers[0] and before[1] <= times[0])
-        self.kept = bool(ahead and (np.diff(numbers) > 0).all() and (np.diff(times) >= 0).all())
 
 
 class SeenKeys:
@@ -69,10 +49,10 @@ class SeenKeys:
         return self._unsure or some_equal(_joined(self._keys) ^ _joined(self._times))
 
 
-def _joined(parts: "list[NDArray[np.uint64]]") -> "NDArray[np.uint64]":
+def _joined(parts: "list[NDArray[Any]]") -> "NDArray[Any]":
     import numpy as np
 
-    return np.concatenate([*parts, np.array([], dtype=np.uint64)])
+    return np.concatenate(parts) if parts else np.array([], dtype=np.int64)
 
 
 def _spelled(kind: str, keys: "pa.ChunkedArray") -> "pa.ChunkedArray":

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from leadmill import names
 from leadmill.extract.windows import Window
 from leadmill.quality.judge import judge
-from leadmill.quality.keys import SeenKeys, SeenOrder
+from leadmill.quality.keys import SeenKeys
 from leadmill.quality.rules import all_rules, once_rule
 from leadmill.quality.suites import FeatureRule
 from leadmill.spec import UseCase
@@ -22,14 +22,12 @@ _KEY_LENGTH = 200
 class Quarantined:
     """Rows judged, rows set aside, and rows by rule that they broke (a row may break several).
 
-    ``in_order`` is whether they came in the order of recorded_at, ``keys_once`` whether each is about another entity;
-    False where that was not seen.
+    ``keys_once`` is whether each was seen to be about another entity.
     """
 
     judged: int
     rejected: int
     broken: dict[str, int]
-    in_order: bool
     keys_once: bool
 
 
@@ -40,10 +38,9 @@ def set_aside_raw(connection: psycopg.Connection, use_case: UseCase, window: Win
     connection.execute(b"CREATE TEMP TABLE broken (row_no bigint, rules text[]) ON COMMIT DROP")
     judged = 0
     # Facts about one entity may share a recorded time.
-    seen, order = None if use_case.has_events else SeenKeys(use_case.entity), SeenOrder()
+    seen = None if use_case.has_events else SeenKeys(use_case.entity)
     for rows, found in judge(use_case, window.window_id):
         judged += len(rows)
-        order.add(rows)
         if seen:
             seen.add(rows)
         if found:
@@ -63,7 +60,7 @@ def set_aside_raw(connection: psycopg.Connection, use_case: UseCase, window: Win
         connection.execute(_figures(rejected).encode())
     counted = connection.execute(b"SELECT rule, count(*) FROM broken, unnest(rules) AS rule GROUP BY rule")
     by_rule = {str(rule): int(rows) for rule, rows in counted}
-    return Quarantined(judged, inserted, by_rule, order.kept, seen is not None and seen.each_once)
+    return Quarantined(judged, inserted, by_rule, seen is not None and seen.each_once)
 
 
 def _add_repeated(connection: psycopg.Connection, use_case: UseCase, window: Window) -> None:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from leadmill.entity import Entity
-from leadmill.quality.keys import SeenKeys, SeenOrder
+from leadmill.quality.keys import SeenKeys
 
 NOON = datetime(2026, 3, 30, 12, tzinfo=UTC)
 
@@ -56,22 +56,3 @@ def test_keys_that_come_once_are_told_from_those_that_may_come_again(again: str,
     seen.add(rows(["a", "b", None], [0, 1, 2]))
     seen.add(rows([again, None], [3, 4]))
     assert seen.each_once is once
-
-
-@pytest.mark.parametrize(
-    ("numbers", "minutes", "kept"),
-    [
-        ([[1, 2], [3, 4]], [[0, 1], [1, 5]], True),
-        ([[1, 2], [], [3]], [[0, 1], [], [0]], False),
-        ([[1, 2], [3, 4]], [[0, 1], [3, 2]], False),
-        ([[1, 2], [4, 3]], [[0, 1], [2, 3]], False),
-        ([[3, 4], [1, 2]], [[0, 1], [2, 3]], False),
-        ([], [], True),
-    ],
-)
-def test_the_order_of_a_windows_rows_is_seen(numbers: list[list[int]], minutes: list[list[int]], kept: bool) -> None:
-    order = SeenOrder()
-    for batch, times in zip(numbers, minutes, strict=True):
-        found = rows([None] * len(batch), times)
-        order.add(found.append_column("row_no", pa.array(batch, pa.int64())))
-    assert order.kept is kept

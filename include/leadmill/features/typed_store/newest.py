@@ -14,8 +14,9 @@ from leadmill.features.typed_store.table import OnlineColumn, OnlineTable
 if TYPE_CHECKING:
     from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
 
-# Of some five thousand rows a sample has so many.
-_ENOUGH = 50
+# A sample is at most so many blocks, and tells the middle where it has so many rows of the window.
+_BLOCKS = 300
+_ENOUGH = 30
 
 
 @dataclass(frozen=True)
@@ -73,21 +74,26 @@ def newest_rows(
 def middle_key(
     connection: psycopg.Connection, table: OnlineTable, source: "PostgreSQLSource", start: datetime, end: datetime
 ) -> Any | None:
-    """About the middle one of the keys with an event time in [start, end]; None where a hundredth part has few of them.
+    """About the middle one of the keys with an event time in [start, end]; None where a sample has few of them.
 
-    A source that is a query or a view is not sampled.
+    Only a table of Postgres' own kind is sampled; a query, a view or another kind of table is not.
     """
     relation = source.get_table_query_string()
-    tables = "SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass($1) AND relkind IN ('r', 'p', 'm'))"
-    if relation.startswith("(") or connection.execute(tables, [relation]).fetchone() == (False,):
+    blocks = (
+        "SELECT pg_relation_size(c.oid) / current_setting('block_size')::int FROM pg_class AS c JOIN pg_am AS a "
+        "ON a.oid = c.relam WHERE c.oid = to_regclass($1) AND c.relkind IN ('r', 'm') AND a.amname = 'heap'"
+    )
+    size = None if relation.startswith("(") else connection.execute(blocks, [relation]).fetchone()
+    if size is None or not size[0]:
         return None
     found = connection.execute(
         sql.SQL(
             "SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY {key}), count(*) FROM {source} AS found "
-            "TABLESAMPLE SYSTEM (1) WHERE {event} BETWEEN {start} AND {end} AND {key} IS NOT NULL"
+            "TABLESAMPLE SYSTEM ({percent}) WHERE {event} BETWEEN {start} AND {end} AND {key} IS NOT NULL"
         ).format(
             key=typed(source, entity_keys(table)[0]),
             source=sql.SQL(relation),
+            percent=sql.Literal(min(100.0, 100.0 * _BLOCKS / size[0])),
             event=column_of(source, source.timestamp_field),
             start=sql.Literal(start),
             end=sql.Literal(end),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from feast import RepoConfig
     from feast.infra.common.materialization_job import MaterializationTask
 
+_SORT_MEGABYTES = 256
+
 
 def transfer(
     config: "RepoConfig", offline_store: Any, connections: Connections, table: OnlineTable, task: "MaterializationTask"
@@ -40,8 +42,13 @@ def transfer(
             return connections.run(lambda connection: _stream(connection, config, table, newest_rows(*within)))
         sides = connections.run(lambda connection: _sides(connection, config, *within))
         parts = [newest_rows(*within, side) for side in sides]
-        with ThreadPoolExecutor(len(parts)) as pushers:
-            return sum(pushers.map(lambda part: connections.run(lambda c: _push_down(c, config, table, part)), parts))
+
+        def push(part: sql.Composed) -> int:
+            return connections.run(lambda connection: _push_down(connection, config, table, part, len(parts)))
+
+        with ThreadPoolExecutor(1) as beside:
+            others = [beside.submit(push, part) for part in parts[1:]]
+            return push(parts[0]) + sum(other.result() for other in others)
     rows = latest_rows(config, offline_store, task)
     return connections.run(lambda connection: _write(connection, table, rows))
 
@@ -64,7 +71,8 @@ def _sides(
 
     Half the time of a large upsert is the look for each key in the index, which two connections do side by side.
     """
-    if config.online_store.max_conn < 2 or not entity_keys(table) or is_empty(connection, table):
+    # One is left to whoever else of this process uses the store.
+    if config.online_store.max_conn < 3 or not entity_keys(table) or is_empty(connection, table):
         return [None]
     with connection.transaction():
         _look_where_the_offline_store_looks(connection, config)
@@ -72,11 +80,13 @@ def _sides(
     return [None] if middle is None else [Side("<", middle), Side(">=", middle)]
 
 
-def _push_down(connection: psycopg.Connection, config: "RepoConfig", table: OnlineTable, newest: sql.Composed) -> int:
+def _push_down(
+    connection: psycopg.Connection, config: "RepoConfig", table: OnlineTable, newest: sql.Composed, beside: int
+) -> int:
     with connection.transaction():
         _look_where_the_offline_store_looks(connection, config)
         # A first load sorts the whole source; spilled to disk it takes a third longer.
-        connection.execute("SET LOCAL work_mem = '256MB'")
+        connection.execute(f"SET LOCAL work_mem = '{_SORT_MEGABYTES // beside}MB'")
         return bring_in(connection, table, table.features, newest)
 
 
