@@ -14,6 +14,7 @@ from leadmill.storage.table import Table, TableColumn
 
 # How Postgres writes the names of types that we write shorter.
 _WRITTEN = {"int": "integer", "timestamptz": "timestamp with time zone"}
+_BROUGHT = TableColumn("window_id", "bigint NOT NULL", "Window that brought it, see ops.windows")
 
 
 def feature_columns(use_case: UseCase) -> Iterator[TableColumn]:
@@ -58,7 +59,6 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
     """Every table of the use case."""
     key = _key(use_case)
     features = tuple(feature_columns(use_case))
-    brought = TableColumn("window_id", "bigint NOT NULL", "Window that brought it, see ops.windows")
     lineage = (
         TableColumn("imputer_version", "int NOT NULL", "Imputer that filled the row; 0 = the constants of the spec"),
         TableColumn("spec_version", "text NOT NULL", "Version of the spec"),
@@ -73,7 +73,7 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
             names.raw_table(use_case),
             f"{use_case.title}: rows as the source gave them, as text",
             (
-                TableColumn("window_id", "bigint NOT NULL", "Window that brought it, see ops.windows"),
+                _BROUGHT,
                 TableColumn("row_no", "bigint NOT NULL", "Position in the window"),
                 TableColumn("recorded_at", "timestamptz NOT NULL", "Watermark of the row"),
                 TableColumn("content_hash", "uuid NOT NULL", "Hash of all columns but the watermark"),
@@ -88,7 +88,7 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
             names.rejected_table(use_case),
             f"{use_case.title}: whole rows that broke a rule",
             (
-                TableColumn("window_id", "bigint NOT NULL", "Window that brought it, see ops.windows"),
+                _BROUGHT,
                 TableColumn("row_no", "bigint NOT NULL", "Position in the window"),
                 TableColumn("suite", "text NOT NULL", "raw, or features for a row that failed after preparation"),
                 TableColumn("recorded_at", "timestamptz NOT NULL", "Watermark of the row"),
@@ -118,7 +118,7 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
             names.features_table(use_case),
             f"{use_case.title}: append-only feature history",
             # Rows are often found by their window: Postgres takes a row apart only as far as it must.
-            (key, event, created, brought, *features, *lineage),
+            (key, event, created, _BROUGHT, *features, *lineage),
             (use_case.entity.key, "event_timestamp", "created_timestamp"),
             ("USING brin (window_id, event_timestamp)",),
         ),
@@ -158,7 +158,7 @@ def _confirmed(use_case: UseCase, key: TableColumn) -> Table:
         (
             key,
             TableColumn("recorded_at", "timestamptz NOT NULL", "Watermark of the row"),
-            TableColumn("window_id", "bigint NOT NULL", "Window that brought it, see ops.windows"),
+            _BROUGHT,
         ),
         (use_case.entity.key, "recorded_at"),
     )
@@ -167,14 +167,13 @@ def _confirmed(use_case: UseCase, key: TableColumn) -> Table:
 def _event_tables(use_case: UseCase, key: TableColumn) -> tuple[Table, ...]:
     entity = use_case.entity
     facts = tuple(TableColumn(column.name, column.sql_type, column.title) for column in use_case.raw_columns)
-    brought = TableColumn("window_id", "bigint NOT NULL", "Window that brought it, see ops.windows")
     first = TableColumn("first_recorded_at", "timestamptz NOT NULL", "Recorded time of its first fact; ages count from")
     return (
         Table(
             names.facts_table(use_case),
             f"{use_case.title}: accepted facts, typed; features derive from them",
             (
-                brought,
+                _BROUGHT,
                 TableColumn("row_no", "bigint NOT NULL", "Position in the window"),
                 key,
                 TableColumn("recorded_at", "timestamptz NOT NULL", "When the source recorded it"),
@@ -187,7 +186,7 @@ def _event_tables(use_case: UseCase, key: TableColumn) -> tuple[Table, ...]:
         Table(
             names.entities_table(use_case),
             f"{use_case.title}: every {entity.name} that a fact names",
-            (key, first, brought),
+            (key, first, _BROUGHT),
             (entity.key,),
             ("(first_recorded_at)", "USING brin (window_id)"),
         ),

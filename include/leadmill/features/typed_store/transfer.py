@@ -1,6 +1,5 @@
 """The rows of a materialization, from where the source is to where the online table is."""
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from feast import RepoConfig
     from feast.infra.common.materialization_job import MaterializationTask
 
+# A first load sorts the whole source; spilled to disk it takes a third longer.
 _SORT_MEGABYTES = 256
 
 
@@ -37,18 +37,10 @@ def transfer(
     in_postgres = isinstance(config.offline_store, PostgreSQLOfflineStoreConfig)
     # A source with a connection of its own is Feast's to find.
     if in_postgres and isinstance(source, PostgreSQLSource) and not source.connection_ref:
-        within = (table, source, task.start_time, task.end_time)
-        if not _same_database(config):
-            return connections.run(lambda connection: _stream(connection, config, table, newest_rows(*within)))
-        sides = connections.run(lambda connection: _sides(connection, config, *within))
-        parts = [newest_rows(*within, side) for side in sides]
-
-        def push(part: sql.Composed) -> int:
-            return connections.run(lambda connection: _push_down(connection, config, table, part, len(parts)))
-
-        with ThreadPoolExecutor(1) as beside:
-            others = [beside.submit(push, part) for part in parts[1:]]
-            return push(parts[0]) + sum(other.result() for other in others)
+        if _same_database(config):
+            return _push_down(config, connections, table, source, task)
+        newest = newest_rows(table, source, task.start_time, task.end_time)
+        return connections.run(lambda connection: _stream(connection, config, table, newest))
     rows = latest_rows(config, offline_store, task)
     return connections.run(lambda connection: _write(connection, table, rows))
 
@@ -59,34 +51,52 @@ def _same_database(config: "RepoConfig") -> bool:
     return all(getattr(config.offline_store, name) == getattr(config.online_store, name) for name in ours)
 
 
-def _sides(
+def _push_down(
+    config: "RepoConfig",
+    connections: Connections,
+    table: OnlineTable,
+    source: PostgreSQLSource,
+    task: "MaterializationTask",
+) -> int:
+    within = (table, source, task.start_time, task.end_time)
+    middle = connections.run(lambda connection: _middle(connection, config, *within))
+    sides = [None] if middle is None else [Side("<", middle), Side(">=", middle)]
+
+    def push(side: Side | None) -> int:
+        newest, megabytes = newest_rows(*within, side), _SORT_MEGABYTES // len(sides)
+        return connections.run(lambda connection: _upsert(connection, config, table, newest, megabytes))
+
+    with ThreadPoolExecutor(1) as beside:
+        others = [beside.submit(push, side) for side in sides[1:]]
+        return push(sides[0]) + sum(other.result() for other in others)
+
+
+def _middle(
     connection: psycopg.Connection,
     config: "RepoConfig",
     table: OnlineTable,
     source: PostgreSQLSource,
     start: datetime,
     end: datetime,
-) -> Sequence[Side | None]:
-    """How to part the keys: in the middle, told by a sample; not at all where they are few or the table is empty.
+) -> Any | None:
+    """The key that parts the rows in two, told by a sample; None where they are few or the table is empty.
 
-    Half the time of a large upsert is the look for each key in the index, which two connections do side by side.
+    Half the time of a large upsert is spent in the index of the keys, which two connections do side by side.
     """
     # One is left to whoever else of this process uses the store.
     if config.online_store.max_conn < 3 or not entity_keys(table) or is_empty(connection, table):
-        return [None]
+        return None
     with connection.transaction():
         _look_where_the_offline_store_looks(connection, config)
-        middle = middle_key(connection, table, source, start, end)
-    return [None] if middle is None else [Side("<", middle), Side(">=", middle)]
+        return middle_key(connection, table, source, start, end)
 
 
-def _push_down(
-    connection: psycopg.Connection, config: "RepoConfig", table: OnlineTable, newest: sql.Composed, beside: int
+def _upsert(
+    connection: psycopg.Connection, config: "RepoConfig", table: OnlineTable, newest: sql.Composed, megabytes: int
 ) -> int:
     with connection.transaction():
         _look_where_the_offline_store_looks(connection, config)
-        # A first load sorts the whole source; spilled to disk it takes a third longer.
-        connection.execute(f"SET LOCAL work_mem = '{_SORT_MEGABYTES // beside}MB'")
+        connection.execute(f"SET LOCAL work_mem = '{megabytes}MB'")
         return bring_in(connection, table, table.features, newest)
 
 
