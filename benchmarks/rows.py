@@ -5,6 +5,7 @@ A row depends on its number and the seed alone, so the same numbers give the sam
 
 import itertools
 from collections.abc import Iterator
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -68,13 +69,14 @@ def load(connection: psycopg.Connection, first: int, count: int, seed: int = SEE
         command = f"COPY bench.leads ({', '.join(block.columns)}) FROM STDIN (FORMAT csv)"
         with connection.cursor().copy(command.encode()) as copy:
             copy.write(sink.getvalue().to_pybytes())
-    move_clock(connection, recorded_at(first + count - 1) + READABLE_AFTER)
+    move_clock(connection, (recorded_at(first + count - 1) + READABLE_AFTER).to_pydatetime())
     connection.execute("ANALYZE bench.leads")
 
 
-def move_clock(connection: psycopg.Connection, moment: pd.Timestamp) -> None:
+def move_clock(connection: psycopg.Connection, moment: datetime) -> None:
+    """Say that it is ``moment`` in the source."""
     connection.execute("DELETE FROM bench.clock")
-    connection.execute("INSERT INTO bench.clock VALUES (%s)", [moment.to_pydatetime()])
+    connection.execute("INSERT INTO bench.clock VALUES (%s)", [moment])
 
 
 def recorded_at(number: int) -> pd.Timestamp:

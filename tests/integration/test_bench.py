@@ -81,6 +81,22 @@ def test_the_page_and_the_plot_are_made(folder: Path) -> None:
         assert f"| {step} |" in page
 
 
+@pytest.mark.timeout(600)
+def test_a_store_is_filled_changed_a_little_rescored_under_a_reader_and_changed_whole(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, sys; from benchmarks.run import run; "
+        f"run(0, 1, ['million'], pathlib.Path(sys.argv[1]), print, [{ROWS}])"
+    )
+    run("-c", code, str(tmp_path))
+    found = json.loads((tmp_path / "results.json").read_text())["million"]
+    # Some of them are broken: one row in 250.
+    assert ROWS // 100 - 2 <= found["changed_rows"] <= ROWS // 100
+    assert ROWS * 0.98 < found["all_changed_rows"] <= ROWS
+    assert found["publish"]["polls"] > 0
+    assert found["publish"]["broken_polls"] == 0
+    assert f"## {ROWS:,} leads through leadmill" in (tmp_path / "benchmarks.md").read_text()
+
+
 def test_the_page_in_docs_is_made_from_its_figures() -> None:
     code = "import json, sys; from benchmarks.page import render; sys.stdout.write(render(json.load(sys.stdin)))"
     figures = settings.ROOT / "docs" / "benchmarks.json"
