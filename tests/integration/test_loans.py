@@ -147,6 +147,28 @@ def test_the_old_route_answers_one_sentence_or_json(run: Run) -> None:
     assert (logged["entity_key"], logged["features_from"]) == (None, "payload")
 
 
+def test_a_payload_may_give_what_a_feature_is_derived_from(run: Run) -> None:
+    rest = {"loan_amount": 128, "credit_history": 1, "property_area": "Urban", "dependents": "2"}
+
+    def told(**incomes: Any) -> dict[str, Any]:
+        answer = run.api.client.post("/api/v1/loans/predict", json={"loan_id": "x", "payload": rest | incomes})
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    summed = told(applicant_income=5000, coapplicant_income=849)
+    assert summed["prediction"] == told(total_income=5849)["prediction"] != told(total_income=90)["prediction"]
+    assert (summed["imputed"], summed["ignored"]) == ({}, [])
+    # A sum that is given needs no parts, and a part alone is no sum.
+    assert told(total_income=5849, applicant_income=1)["ignored"] == ["dependents", "applicant_income"]
+    assert list(told(applicant_income=5000)["imputed"]) == ["total_income"]
+    payloads = [rest | {"applicant_income": 5000, "coapplicant_income": 849}, rest | {"applicant_income": "much"}]
+    items = [{"loan_id": str(number), "payload": payload} for number, payload in enumerate(payloads)]
+    whole, broken = run.api.client.post("/api/v1/loans/predict/batch", json={"items": items}).json()["results"]
+    assert whole["prediction"]["probability"] == summed["prediction"]["probability"]
+    assert broken["error"]["errors"][0]["pointer"] == "/items/1/payload/applicant_income"
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [

@@ -58,7 +58,8 @@ class PayloadReader:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._use_case, self._imputer, self._used, self._now = use_case, imputer, used, now
-        self._derived = [column.name for column in use_case.feature_columns if column.derived and column.name in used]
+        self._derived = {column.name for column in use_case.feature_columns if column.derived and column.name in used}
+        self._given = frozenset(column.name for column in given(use_case))
         self._columns = {column.name: column for column in use_case.feature_columns}
         self._declared = {*use_case.features, *use_case.facts}
         self._one_hot: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -82,12 +83,13 @@ class PayloadReader:
 
     def _read(self, payload: Given) -> Read:
         read, groups = Read(), defaultdict[str, dict[str, bool]](dict)
+        taken = self._taken(payload)
         for name, value in payload.items():
             pointer = f"/payload/{name.replace('~', '~0').replace('/', '~1')}"
             if name in self._declared:
-                self._read_value(read, name, value, pointer)
+                self._read_value(read, taken, name, value, pointer)
             elif name in self._one_hot:
-                self._read_switch(read, groups, name, value, pointer)
+                self._read_switch(read, taken, groups, name, value, pointer)
             else:
                 near = nearest(name, [*self._declared, *self._one_hot])
                 hint = f" Did you mean '{near}'?" if near else ""
@@ -96,21 +98,34 @@ class PayloadReader:
             self._read_group(read, feature, levels)
         return read
 
-    def _read_value(self, read: Read, name: str, value: Any, pointer: str) -> None:
-        if name not in self._used:
+    def _taken(self, payload: Given) -> frozenset[str]:
+        """The features that are read: those of the model, and all from which one of these may have to be derived."""
+        said = {*payload, *(feature for name in payload for feature, _ in self._one_hot.get(name, ()))}
+        return self._used if self._derived <= said else self._used | self._given
+
+    def _read_value(self, read: Read, taken: frozenset[str], name: str, value: Any, pointer: str) -> None:
+        if name not in taken:
             read.ignored.append(name)
         elif isinstance(value, dict | list):
             read.faults.append(Fault(pointer, "a number, a text, true, false or null is needed here"))
         else:
             read.texts[name], read.pointers[name] = _text(value), pointer
 
-    def _read_switch(self, read: Read, groups: dict[str, dict[str, bool]], name: str, value: Any, pointer: str) -> None:
+    def _read_switch(
+        self,
+        read: Read,
+        taken: frozenset[str],
+        groups: dict[str, dict[str, bool]],
+        name: str,
+        value: Any,
+        pointer: str,
+    ) -> None:
         if len(self._one_hot[name]) > 1:
             meant = " or ".join(f"{feature} = {level}" for feature, level in self._one_hot[name])
             read.faults.append(Fault(pointer, f"this may mean {meant}: give the feature's own value"))
             return
         feature, level = self._one_hot[name][0]
-        if feature not in self._used:
+        if feature not in taken:
             read.ignored.append(name)
         elif not isinstance(value, int | float) or value not in _SWITCH:
             read.faults.append(Fault(pointer, f"a level of '{feature}' is on (1) or off (0)"))
