@@ -84,6 +84,11 @@ def test_all_leads_are_scored_in_chunks_and_say_by_what(unscored: Trained) -> No
     assert scores.groupby("band")["probability"].min().sort_values(ascending=False).index.tolist() == list("ABCD")
 
 
+def test_the_first_run_after_an_upgrade_adds_what_its_tables_lack(unscored: Trained) -> None:
+    execute(f"ALTER TABLE {RUNS} DROP COLUMN written")
+    assert score(unscored.use_case, "score-1").published > 0
+
+
 def test_one_lead_alone_gets_the_score_it_got_in_the_batch(unscored: Trained) -> None:
     use_case = unscored.use_case
     score(use_case, "score-1")

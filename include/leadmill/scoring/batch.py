@@ -22,6 +22,7 @@ from leadmill.scoring.shown import Totals, newest_window, shown
 from leadmill.scoring.truths import packed, unpacked
 from leadmill.spec import UseCase
 from leadmill.storage.database import copy_connection, engine
+from leadmill.storage.ddl import ensure_tables
 from leadmill.storage.frames import copy_tables, read_batches
 
 CHUNK_ROWS = 200_000
@@ -52,10 +53,11 @@ def plan(use_case: UseCase, run_id: str, chunk_rows: int = CHUNK_ROWS) -> list[C
 
     At most ``chunk_rows`` keys each, and at most 64 of them, which then grow. There is always one, empty where nothing
     changed, because publishing also refreshes the statuses. Who is due is written down with the times of the features,
-    so that every try of a chunk scores the same rows. What an earlier attempt of this run wrote is removed. Raises
-    NoChampion or ModelContractBroken.
+    so that every try of a chunk scores the same rows. What an earlier attempt of this run wrote is removed. What the
+    tables lack, as they may after an upgrade, is added. Raises NoChampion, ModelContractBroken or ColumnChanged.
     """
     serving = champion(use_case)
+    ensure_tables(use_case)
     moment = source_now(use_case)
     with engine().begin() as connection:
         generation = begin(connection, use_case, run_id, moment)
