@@ -1,4 +1,4 @@
-"""The one clock: the source's own ``now()``, or the demo's row that the simulator moves."""
+"""The one clock: the source's own ``now()``, or the row of ``source.clock``, which a simulator moves."""
 
 from datetime import UTC, datetime
 

@@ -48,9 +48,9 @@ class Extraction:
 def extract(use_case: UseCase, run_id: str) -> Extraction:
     """Read the next window (or the unpublished one again, extended) into ``raw.<use case>``.
 
-    Rows that an earlier window holds already (same key, same content, same recorded time) are counted and left out.
-    Running it again leaves the same rows. Raises SourceUnreachable, SourceColumnsChanged, and SpecError where the
-    source has no such relation or watermark; then nothing is left.
+    Rows that say nothing new (see ``remove_repeated``) are counted and left out. Running it again leaves the same rows.
+    Raises SourceUnreachable, SourceColumnsChanged, and SpecError where the source has no such relation or watermark;
+    then nothing is left.
     """
     ensure_tables(use_case)
     with use_case_lock(use_case.name), source_connection(use_case) as source:

@@ -34,10 +34,10 @@ class Cutoff:
 def training_frame(use_case: UseCase, cutoff: datetime | None = None, window: int | None = None) -> "pd.DataFrame":
     """Labelled rows as of ``cutoff`` (default: as far as outcomes are known, see ``known_through``).
 
-    Columns: the key, as_of (UTC), label (0 or 1), weight, every feature and flag. Of a snapshot no feature row that was
-    recorded or written after the cut-off is used; of an event source none with an event time after the row's as_of,
-    whenever it was written (a history loaded at once is written at once). Nothing is used that a window after
-    ``window`` wrote, where it is given. An empty store gives an empty frame.
+    Columns: the key, as_of (UTC), label (0 or 1; of bands the sum), weight, every feature and flag. Of a snapshot no
+    feature row that was recorded or written after the cut-off is used; of an event source none with an event time after
+    the row's as_of, whenever it was written (a history loaded at once is written at once). Nothing is used that a
+    window after ``window`` wrote, where it is given. An empty store gives an empty frame.
     """
     import pandas as pd
 

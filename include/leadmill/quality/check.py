@@ -80,7 +80,7 @@ def check_raw(use_case: UseCase, address: str, run_id: str, release: Release | N
 
 @seldom_collected()
 def check_features(use_case: UseCase, address: str, run_id: str) -> Checked:
-    """Judge every prepared row; a row that fails is refused. Raises WindowBlocked where rows are missing."""
+    """Judge every prepared row; one that fails is refused. Raises WindowBlocked: rows are missing, too many refused."""
     with use_case_lock(use_case.name):
         window = find_window(use_case, address)
         if window.status == "published":

@@ -14,7 +14,7 @@ from leadmill.storage.literals import literal
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
-# GX puts the batch in as "(query) AS subselect".
+# GX puts in the name of its temporary table.
 _BATCH = "(SELECT * FROM {batch}) AS batch"
 _ROWS = "rows of the window"
 

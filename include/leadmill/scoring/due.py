@@ -71,8 +71,8 @@ def list_due(
 ) -> Due:
     """Write who is due at ``moment`` down in a table of the run's own, which publishing drops.
 
-    A crash of the server empties it; whoever scores counts. Where what is shown is complete, only entities are looked
-    at that have changed since.
+    A crash of the server empties it; whoever scores counts. Where what is shown is complete and few entities have
+    changed since, only these are looked at.
     """
     table = names.due_table(use_case, generation)
     for setting in ONE_PROCESS:

@@ -42,7 +42,8 @@ def publish_scores(use_case: UseCase, run_id: str, expected: int | None = None) 
     ``expected`` is how many rows the chunks wrote: LeadmillError when another number is there, unless this run has
     published them before. Raises ScoresOutdated when they are not by the champion. Every row's status is brought up to
     date: a row is stale when the entity's newest row was rejected, or when the newest published window ended longer
-    than ``score.stale_after`` before the source's now. What runs left that ended without publishing is removed.
+    than ``score.stale_after`` before the source's now. What runs left that ended without publishing is removed a day
+    later.
     """
     deadline = source_now(use_case) - use_case.score.stale_after
     with engine().begin() as connection:

@@ -27,7 +27,7 @@ _STEPS = 10.0**DECIMALS
 
 
 def scorer(use_case: UseCase, champion: Champion) -> "Scorer":
-    """The champion, compiled; built once per loaded version.
+    """The champion, compiled: who asks often keeps it.
 
     Of a pipeline that holds unknown parts, as one that was trained elsewhere may, the pipeline itself is asked: slower,
     and without reasons.

@@ -64,7 +64,7 @@ def tables(use_case: UseCase) -> tuple[Table, ...]:
         TableColumn("spec_version", "text NOT NULL", "Version of the spec"),
         TableColumn("content_hash", "text NOT NULL", "Hash of the values before filling"),
     )
-    event = TableColumn("event_timestamp", "timestamptz NOT NULL", "Newest recorded time among the facts used")
+    event = TableColumn("event_timestamp", "timestamptz NOT NULL", "Moment of the features")
     created = TableColumn("created_timestamp", "timestamptz NOT NULL", "When it was written, by the source's clock")
     raw = tuple(TableColumn(column.name, "text", column.title) for column in use_case.raw_columns)
     outcome = () if use_case.has_events else (TableColumn("label", "smallint", "Outcome, where the row has one"),)

@@ -21,7 +21,8 @@ class Table:
     """A table to be: ``keys`` is its primary key, ``indexes`` say what further indexes are on, and of which kind.
 
     Tables that only grow get one ``brin`` on their times and windows, and nothing on values that come in no order: an
-    index of those, a hash too, takes more of an insert's time than all the rest.
+    index of those, a hash too, takes more of an insert's time than all the rest. Facts, which are looked up by their
+    content and their entity, have some.
     """
 
     name: str
