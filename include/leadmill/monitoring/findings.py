@@ -10,6 +10,8 @@ from leadmill.monitoring.profile import Profile
 from leadmill.monitoring.reference import Reference
 from leadmill.thresholds import Monitor
 
+_ALARMS = ("distribution", "missing", "new_levels")
+
 
 @dataclass(frozen=True)
 class Drift:
@@ -45,48 +47,62 @@ class Drift:
         return f"{self.subject}: {'; '.join(parts)}, over {self.entities:,} entities"
 
 
-def standardised(recent: Profile, reference: Profile) -> tuple[Counts, Counts, float, float] | None:
-    """Counts per bin of both sides, and the shares of missing, the reference weighed to the recent rows' ages.
-
-    Ages that the reference lacks are left out; None where no age is left.
+def standardised(recent: Profile, reference: Profile) -> tuple[Counts, Counts] | None:
+    """Counts per bin of both sides, the reference weighed to the recent rows' ages; None where no age has values on
+    both.
     """
-    ages = [age for age in _ages(recent) if age in _ages(reference)]
-    seen = [age for age in ages if age in recent.counts and age in reference.counts]
+    seen = sorted({*recent.counts} & {*reference.counts})
     if not seen:
         return None
     observed = sum(np.array(recent.counts[age], dtype=np.float64) for age in seen)
     expected = sum(
         np.array(reference.counts[age]) / sum(reference.counts[age]) * sum(recent.counts[age]) for age in seen
     )
-    rows = {age: _rows(recent, age) for age in ages}
+    return np.asarray(observed), np.asarray(expected)
+
+
+def missing_shares(recent: Profile, reference: Profile) -> tuple[float, float] | None:
+    """The shares of missing of both sides, the reference weighed to the recent rows' ages.
+
+    Ages that the reference lacks are left out; None where no age is left.
+    """
+    rows = {age: _rows(recent, age) for age in sorted(_ages(recent) & _ages(reference))}
     total = sum(rows.values())
-    missing = sum(recent.missing.get(age, 0) for age in ages) / total
-    usual = sum(reference.missing.get(age, 0) / _rows(reference, age) * rows[age] for age in ages) / total
-    return np.asarray(observed), np.asarray(expected), missing, usual
+    if not total:
+        return None
+    missing = sum(recent.missing.get(age, 0) for age in rows)
+    usual = sum(reference.missing.get(age, 0) / _rows(reference, age) * n for age, n in rows.items())
+    return missing / total, usual / total
 
 
 def compare(subject: str, recent: Profile, entities: int, reference: Reference, limits: Monitor, tests: int) -> Drift:
-    """The finding for one feature; ``tests`` is how many tests the run makes in all (Bonferroni)."""
+    """The finding for one feature; ``tests`` is how many tests the run makes in all (Bonferroni).
+
+    Where one side has no value at all, the missing rate alone is judged.
+    """
     number = reference.bins.levels is None
     kind, test = ("number", "kolmogorov_smirnov") if number else ("category", "chi_squared")
     rows = sum(_rows(recent, age) for age in _ages(recent))
-    pair = standardised(recent, reference.profile)
+    shares = missing_shares(recent, reference.profile)
     enough = min(entities, reference.entities) >= limits.min_entities
-    if pair is None:
+    if shares is None:
         return Drift(subject, kind, test, rows, entities, False, reference.entities)
-    observed, expected, missing, usual = pair
-    # Rows of one entity are not independent: both samples count by their entities, less those without a value.
-    n, m = entities * (1 - missing), reference.entities * (1 - usual)
-    found = (comparison.numbers if number else comparison.categories)(observed, expected, n, m)
-    closed = number or sum(counts[-1] for counts in reference.profile.counts.values()) > 0
-    unknown = None if closed else float(observed[-1] / rows)
+    missing, usual = shares
     alpha = limits.p_value / tests
     missing_p = comparison.shares_p_value(missing, usual, entities, reference.entities)
-    raised = {
-        "distribution": found.psi > limits.psi and found.p_value < alpha,
-        "missing": abs(missing - usual) > limits.missing and missing_p < alpha,
-        "new_levels": unknown is not None and _surely_above(limits.new_levels, unknown, entities),
-    }
+    raised = {"missing": abs(missing - usual) > limits.missing and missing_p < alpha}
+    found, unknown = None, None
+    if pair := standardised(recent, reference.profile):
+        observed, expected = pair
+        # Rows of one entity are not independent: both samples count by their entities, less those without a value.
+        n, m = entities * (1 - missing), reference.entities * (1 - usual)
+        found = (comparison.numbers if number else comparison.categories)(observed, expected, n, m)
+        closed = number or sum(counts[-1] for counts in reference.profile.counts.values()) > 0
+        unknown = None if closed else float(observed[-1] / rows)
+        raised |= {
+            "distribution": found.psi > limits.psi and found.p_value < alpha,
+            "new_levels": unknown is not None and _surely_above(limits.new_levels, unknown, entities),
+        }
     return Drift(
         subject,
         kind,
@@ -95,14 +111,14 @@ def compare(subject: str, recent: Profile, entities: int, reference: Reference, 
         entities,
         enough,
         reference_entities=reference.entities,
-        psi=found.psi,
-        statistic=found.statistic,
-        p_value=found.p_value,
+        psi=found and found.psi,
+        statistic=found and found.statistic,
+        p_value=found and found.p_value,
         missing=missing,
         reference_missing=usual,
         missing_p_value=missing_p,
         new_share=unknown,
-        alarms=tuple(name for name, beyond in raised.items() if beyond and enough),
+        alarms=tuple(name for name in _ALARMS if raised.get(name) and enough),
     )
 
 

@@ -40,6 +40,17 @@ def test_a_missing_rate_is_an_alarm_of_its_own() -> None:
     assert "missing in 30.0% of the rows, in training 10.0%" in found.sentence()
 
 
+def test_a_feature_that_goes_away_or_comes_altogether_is_an_alarm() -> None:
+    known = reference({1: (4_500, 2_700, 1_800)}, {1: 1_000})
+    gone = compare("visits", Profile({}, {1: 1_000}), 1_000, known, LIMITS, 80)
+    assert (gone.alarms, gone.judged, gone.psi, gone.missing) == (("missing",), True, None, 1.0)
+    assert "missing in 100.0% of the rows, in training 10.0%" in gone.sentence()
+    came = compare("visits", Profile({1: (500, 300, 200)}, {}), 1_000, reference({}, {1: 10_000}), LIMITS, 80)
+    assert (came.alarms, came.missing, came.reference_missing) == (("missing",), 0.0, 1.0)
+    still = compare("visits", Profile({}, {1: 1_000}), 1_000, reference({}, {1: 10_000}), LIMITS, 80)
+    assert (still.alarms, still.judged) == ((), True)
+
+
 def test_levels_that_training_has_not_are_told_apart_from_rare_ones() -> None:
     recent = Profile({1: (600, 300, 100)}, {})
     closed = compare("source", recent, 1_000, reference({1: (6_600, 3_400, 0)}, {}, CATEGORY), LIMITS, 80)
