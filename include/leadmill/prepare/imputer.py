@@ -31,7 +31,8 @@ class Imputer:
     """Version 0 holds the spec's constants; later ones a filler per learned column, fitted through a time.
 
     ``rows`` is how many rows there were when it was fitted; it learned from the newest MAX_DONORS of them at most.
-    ``levels`` are the spellings of each category among those: fillers take a level as its position.
+    ``levels`` are the spellings of each category among those: fillers take a level as its position. ``terms`` are those
+    of the spec then, by column; a filler that was made on other terms than today's is not used.
     """
 
     version: int
@@ -39,6 +40,21 @@ class Imputer:
     rows: int
     fillers: dict[str, Any]
     levels: dict[str, list[str]] = field(default_factory=dict)
+    terms: dict[str, list[str]] = field(default_factory=dict)
+
+    def fits(self, columns: Sequence[Column]) -> bool:
+        """Whether no filler for one of ``columns`` was made on other terms."""
+        return all(self._usable(column, columns) for column in columns if column.name in self.terms)
+
+    def _usable(self, column: Column, columns: Sequence[Column]) -> bool:
+        if column.impute not in LEARNED_METHODS:
+            return True
+        types = {one.name: one.type for one in columns}
+        same = self.terms.get(column.name, _terms(column)) == _terms(column)
+        # What is told from the others needs all that there were.
+        return same and (
+            column.impute not in _TOLD or all(types.get(name) == terms[0] for name, terms in self.terms.items())
+        )
 
     def fill(self, frame: "pd.DataFrame", columns: Sequence[Column]) -> "pd.DataFrame":
         """What :meth:`fill_table` makes of the frame's columns, NaN and None being gaps; its index."""
@@ -57,7 +73,12 @@ class Imputer:
         import pyarrow.compute as pc
 
         given = _typed(rows, columns)
-        predicted = self._predicted(given, columns)
+        fillers = {
+            column.name: self.fillers[column.name]
+            for column in columns
+            if column.name in self.fillers and column.impute in LEARNED_METHODS and self._usable(column, columns)
+        }
+        predicted = self._predicted(given, columns, fillers)
         found = {}
         for column in columns:
             values = given[column.name]
@@ -66,23 +87,26 @@ class Imputer:
             if not values.null_count or column.impute == "none":
                 found[column.name] = values
             elif column.name in predicted:
-                filling = pa.array(predicted[column.name]).cast(values.type, safe=False)
+                filling = _known(pa.array(predicted[column.name]).cast(values.type, safe=False), column)
                 found[column.name] = pc.replace_with_mask(values, missing, filling)
             else:
-                filling = pa.scalar(self.fillers.get(column.name, column.cold_start))
+                told = _today(fillers[column.name], column) if column.name in fillers else column.cold_start
+                filling = pa.scalar(told)
                 found[column.name] = values.fill_null(filling.cast(values.type, safe=False))
             if column.has_flag:
                 found[column.flag] = missing
         return pa.table(found)
 
-    def _predicted(self, given: "dict[str, pa.Array]", columns: Sequence[Column]) -> dict[str, Any]:
+    def _predicted(
+        self, given: "dict[str, pa.Array]", columns: Sequence[Column], fillers: dict[str, Any]
+    ) -> dict[str, Any]:
         """What fills the gaps of each column that is told from the others, in the order of its gaps."""
         import numpy as np
 
         asked = {
             column.name: given[column.name].is_null().to_numpy(zero_copy_only=False)
             for column in columns
-            if column.name in self.fillers and column.impute in _TOLD and given[column.name].null_count
+            if column.name in fillers and column.impute in _TOLD and given[column.name].null_count
         }
         if not asked:
             return {}
@@ -93,7 +117,7 @@ class Imputer:
             for column in columns:
                 if column.name in asked:
                     others = known[asked[column.name][rows]].drop(columns=column.name)
-                    found[column.name] = _bounded(self.fillers[column.name].predict(others), column)
+                    found[column.name] = _bounded(fillers[column.name].predict(others), column)
         return found
 
 
@@ -123,7 +147,12 @@ def fit(version: int, donors: "pd.DataFrame", columns: Sequence[Column], fitted_
             present = newest[column.name].notna().to_numpy()
             if column.impute in LEARNED_METHODS and present.any():
                 fillers[column.name] = _fit_column(newest.loc[present, column.name], coded[present], column, columns)
-    return Imputer(version, fitted_through, len(donors), fillers, levels)
+    terms = {column.name: _terms(column) for column in columns}
+    return Imputer(version, fitted_through, len(donors), fillers, levels, terms)
+
+
+def _terms(column: Column) -> list[str]:
+    return [column.type, str(column.impute), *column.levels]
 
 
 def _fit_column(values: "pd.Series[Any]", known: "pd.DataFrame", column: Column, columns: Sequence[Column]) -> Any:
@@ -232,6 +261,24 @@ def _bounded(values: Any, column: Column) -> Any:
     return within if column.type == "float" else np.rint(within)
 
 
+def _known(values: "pa.Array", column: Column) -> "pa.Array":
+    """A level that is declared no more reads as the constant."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not column.vocabulary:
+        return values
+    known = pc.is_in(values, pa.array(column.vocabulary, values.type))
+    return pc.if_else(known, values, pa.scalar(column.cold_start, values.type))
+
+
+def _today(value: Any, column: Column) -> Any:
+    """A median or mode of then within today's bounds and levels."""
+    if column.vocabulary and value not in column.vocabulary:
+        return column.cold_start
+    return _number(value, column) if column.type in ("int", "float", "ordered") else value
+
+
 def _number(value: Any, column: Column) -> float | int:
     low, high = _bounds(column)
     number = min(max(float(value), low), high)
@@ -245,8 +292,8 @@ def _bounds(column: Column) -> tuple[float, float]:
 
 
 def dump(imputer: Imputer) -> bytes:
-    """Levels and fillers in skops format."""
-    return skops_format.dumps({"levels": imputer.levels, "fillers": imputer.fillers})
+    """Levels, terms and fillers in skops format."""
+    return skops_format.dumps({"levels": imputer.levels, "terms": imputer.terms, "fillers": imputer.fillers})
 
 
 def load(version: int, fitted_through: datetime, rows: int, artifact: bytes) -> Imputer:

@@ -28,7 +28,8 @@ class SliceFiller:
     of donors in the store, and ``history(t)`` gives the newest of those with event_timestamp < t. A slice ends where
     enough donors have gathered for the next fit (``imputation.first``, then ``growth`` times as many), never between
     rows of one event time. A row is filled by the newest imputer fitted before its ``first_recorded_at``: of an entity
-    that is looked at again and again, what was missing stays filled in one way.
+    that is looked at again and again, what was missing stays filled in one way. Where that was fitted on other terms of
+    the spec, the next is fitted at once.
     """
 
     def __init__(self, use_case: UseCase, stored: Sequence[Imputer], before: int, history: History) -> None:
@@ -36,6 +37,7 @@ class SliceFiller:
         self._use_case, self._versions, self._history = use_case, list(stored), history
         self._before, self._gathered = before, before
         self._features = [column.name for column in use_case.feature_columns]
+        self._outdated = _outdated(stored, use_case)
         self._recent: pa.Table | None = None
         self._ended: int | None = None
 
@@ -65,6 +67,8 @@ class SliceFiller:
 
     def _parts(self, rows: "pa.Table") -> "Iterator[tuple[Imputer, pa.Table]]":
         """Rows of a batch and who is to fill them, slice by slice."""
+        import pyarrow as pa
+
         times, donors = _moments(rows["event_timestamp"]), rows["donor"].to_numpy().cumsum()
         # Rows that share the event time of the last batch's end are of its last slice.
         start, position = self._gathered, 0 if self._ended is None else int((times == self._ended).sum())
@@ -76,16 +80,23 @@ class SliceFiller:
             newest = max(self._versions, key=lambda imputer: imputer.version, default=None)
             imputation = self._use_case.imputation
             needed = ceil(newest.rows * imputation.growth) if newest else imputation.first
-            if self._gathered >= needed:
-                fitted = self._fit_before(rows["event_timestamp"][position].as_py(), newest)
+            moment, outdated = rows["event_timestamp"][position].as_py(), self._outdated
+            if self._gathered >= needed or (outdated and moment > outdated):
+                fitted = self._fit_before(moment, newest)
                 if fitted:
                     self._versions.append(fitted)
                     self.fitted.append(fitted)
+                    self._outdated = None
                     continue
                 needed = self._gathered + imputation.first
             # The row of the donor that completes the number ends the slice.
             enough = int(donors.searchsorted(needed - start)) + 1
             end = _end_of_ties(times, min(enough, len(rows)))
+            if outdated and moment <= outdated:
+                # Late rows keep the imputer of then, whatever it still can fill.
+                kind = rows["event_timestamp"].type
+                through = _moments(pa.chunked_array([pa.array([outdated], kind)]))[0]
+                end = min(end, int(times.searchsorted(through, side="right")))
             yield from self._slice(rows.slice(position, end - position))
             position, self._gathered = end, start + int(donors[end - 1])
 
@@ -128,6 +139,12 @@ class SliceFiller:
             self._recent = self._recent.slice(int(times.searchsorted(times[-MAX_DONORS])))
         if len(self._recent) > 2 * MAX_DONORS:
             self._recent = self._recent.sort_by(order).slice(len(self._recent) - MAX_DONORS)
+
+
+def _outdated(stored: Sequence[Imputer], use_case: UseCase) -> datetime | None:
+    """Through when the imputer was fitted that fills new rows, where it was fitted on other terms of the spec."""
+    current = max(stored, key=lambda imputer: (_through(imputer), imputer.version), default=None)
+    return None if current is None or current.fits(use_case.feature_columns) else _through(current)
 
 
 def _only(rows: "pa.Table", wanted: "NDArray[np.bool_]") -> "pa.Table":

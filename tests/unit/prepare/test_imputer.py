@@ -134,6 +134,54 @@ def test_a_filled_value_stays_within_the_bounds(imputer: Imputer, visits: float)
         assert low <= filled[name] <= high
 
 
+def with_terms(name: str, **changed: Any) -> tuple[Column, ...]:
+    """The columns after somebody has edited one of them."""
+    return tuple(one.model_copy(update=changed) if one.name == name else one for one in COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "fills"),
+    [
+        ("visits", {"impute": "knn"}, 3),
+        ("visits", {"impute": "constant", "fill": 4}, 4),
+        ("pages", {"impute": "median"}, 2),
+        ("pages", {"impute": "constant", "fill": 5}, 5),
+        ("topic", {"impute": "unknown"}, "unknown"),
+        ("city", {"impute": "unknown"}, "unknown"),
+        ("city", {"levels": ["mumbai", "pune"]}, "mumbai"),
+        # The median was 6.
+        ("visits", {"max": 4}, 4),
+    ],
+)
+def test_on_other_terms_than_it_was_fitted_on_the_constant_fills(
+    imputer: Imputer, name: str, changed: dict[str, Any], fills: Any
+) -> None:
+    filled = imputer.fill(empty_row(), with_terms(name, **changed))
+    assert filled[name].iloc[0] == fills
+    # What was not touched is filled as before.
+    assert filled["agreed"].iloc[0]
+
+
+def test_an_imputer_says_whether_it_was_fitted_on_these_terms(imputer: Imputer) -> None:
+    more = (*COLUMNS, column("new", "int", "median", fill=1))
+    fewer = tuple(one for one in COLUMNS if one.name != "asked")
+    looser = with_terms("visits", max=50, title="Visits", fill=1)
+    assert [imputer.fits(columns) for columns in (COLUMNS, COLUMNS[::-1], more, looser)] == [True] * 4
+    assert not imputer.fits(fewer)
+    assert not imputer.fits(with_terms("visits", impute="knn"))
+    assert imputer.fits(with_terms("city", impute="unknown"))
+    filled = imputer.fill(empty_row().drop(columns="asked"), fewer).iloc[0]
+    # What was told from all the others is told no more.
+    assert (filled["seconds"], filled["pages"], filled["visits"]) == (100.5, 2, 6)
+
+
+def test_a_level_that_is_declared_no_more_fills_nothing(imputer: Imputer) -> None:
+    taught = fit(1, donors(), with_terms("topic", levels=["art", "sales"]), NOW)
+    for name in ("law", "art"):
+        row = donors().iloc[[10 if name == "law" else 1]].assign(topic=None)
+        assert taught.fill(row, with_terms("topic", levels=["art", "sales"]))["topic"].iloc[0] in ("art", "sales")
+
+
 def test_a_column_that_no_donor_has_keeps_its_constant() -> None:
     gone = donors()
     for name in ("seconds", "pages", "mood"):

@@ -161,6 +161,20 @@ def test_growth_decides_when_to_fit_again(use_case: UseCase) -> None:
     assert (fitted(10), fitted(12)) == (0, 1)
 
 
+def test_an_imputer_of_other_terms_is_replaced_at_once_and_late_rows_keep_it(use_case: UseCase) -> None:
+    """What fits is asked of the one that fills new rows alone."""
+    terms = {column.name: [column.type, "mode"] for column in use_case.feature_columns}
+    stored = (Imputer(1, minutes(499), 600, {}), Imputer(2, minutes(999), 1_000, {}, terms=terms))
+    history = typed_rows([float(n) for n in range(1_200)])
+    frame = typed_rows([700.0, 999.0, 999.5, *(1_300.0 + n for n in range(20))])
+    filling = fill(use_case, frame, stored, 1_200, lambda until: history[history["event_timestamp"] < until])
+    assert [(one.version, one.rows) for one in filling.fitted] == [(3, 1_202)]
+    found = versions(filling)
+    assert [found[n] for n in range(5)] == [1, 1, 3, 3, 3]
+    known = fill(use_case, frame, stored[:1], 1_100, lambda until: history[history["event_timestamp"] < until])
+    assert known.fitted == []
+
+
 def test_every_row_comes_out_once(use_case: UseCase) -> None:
     frame = typed_rows([float(n // 3) for n in range(1100)])
     rows = pd.concat(fill(use_case, frame).parts)
