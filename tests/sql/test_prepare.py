@@ -183,6 +183,32 @@ def test_a_second_run_leaves_the_old_rows_bit_by_bit(history: Warehouse) -> None
     assert versions == {2, 3}
 
 
+def test_another_method_and_a_feature_less_are_filled_by_a_new_imputer_at_once(
+    history: Warehouse, tmp_path: Path
+) -> None:
+    run_etl(x_education())
+
+    def edit(raw: dict[str, Any]) -> None:
+        raw["features"]["asymmetrique_activity_score"] = {"type": "int", "drop": "judged by nobody"}
+        raw["features"]["total_visits"]["impute"] = "knn"
+        raw["features"]["last_activity"] |= {"impute": "mode", "fill": "sms_sent"}
+
+    now = history.now()
+    gaps = dict.fromkeys(("totalvisits", "last_activity", "asymmetrique_activity_index"))
+    history.insert([varied(n) | gaps | {"recorded_at": now + timedelta(seconds=n)} for n in range(2000, 2010)])
+    history.later()
+    edited = changed_use_case(tmp_path, edit)
+    run_etl(edited)
+    found = features()
+    assert {row["imputer_version"] for row in found if row["window_id"] == 2} == {3}
+    # What was unknown was missing; the rest is flagged as what it was.
+    for row in found:
+        assert row["last_activity_missing"] is (row["window_id"] == 2 or row["last_activity"] == "unknown")
+    assert {row["last_activity"] for row in found if row["window_id"] == 2} == {"email_opened"}
+    # Told from neighbours, and no longer the median.
+    assert len({row["total_visits"] for row in found if row["window_id"] == 2}) > 1
+
+
 def test_a_row_that_comes_late_is_filled_by_an_older_imputer(history: Warehouse) -> None:
     run_etl(x_education())
     through = {r["version"]: r["fitted_through"] for r in query("SELECT version, fitted_through FROM ops.imputers")}

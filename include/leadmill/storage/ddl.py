@@ -1,10 +1,12 @@
 """Tables of one use case, derived from its spec: created where absent, columns added where new."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sqlalchemy import Connection, text
 
 from leadmill import names
+from leadmill.columns import UNKNOWN_LEVEL, Column
 from leadmill.errors import ColumnChanged
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine
@@ -256,11 +258,23 @@ def _ensure(connection: Connection, use_case: UseCase, table: Table) -> bool:
         connection.execute(text(f"COMMENT ON TABLE {table.name} IS {literal(table.comment)}"))
     else:
         _check_types(use_case, table, present)
+        flagged = {feature.flag: feature for feature in use_case.feature_columns if feature.name in present}
         for column in new:
-            _add(connection, table, column)
+            if column.name in flagged:
+                _add_flag(connection, table, column, flagged[column.name])
+            else:
+                _add(connection, table, column)
     for column in new:
         connection.execute(text(f"COMMENT ON COLUMN {table.name}.{column.name} IS {literal(column.comment)}"))
     return bool(new)
+
+
+def _add_flag(connection: Connection, table: Table, flag: TableColumn, feature: Column) -> None:
+    """Add the flag of a feature that is older: it had no gaps, or called them unknown."""
+    _add(connection, table, replace(flag, before="'false'"))
+    if feature.type == "category":
+        unknown = f"{feature.name} = '{UNKNOWN_LEVEL}'"
+        connection.execute(text(f"UPDATE {table.name} SET {flag.name} = true WHERE {unknown}"))
 
 
 def _check_types(use_case: UseCase, table: Table, present: dict[str, str]) -> None:
