@@ -16,8 +16,9 @@ def remove_repeated(use_case: UseCase, window: Window, target: psycopg.Connectio
     """Delete the window's raw rows that say nothing new; how many there were.
 
     A snapshot's row is new when its content or its recorded time is. A fact is new when its content is: sent again it
-    says nothing, whenever that was recorded, and the first recorded copy is kept. Nor is it new where it was read
-    before a column was declared that it has a value for. ``perhaps_twice`` is false where no content came twice in the
+    says nothing, whenever that was recorded, and the first recorded copy is kept; but one that was rejected is judged
+    again when it is recorded again. Nor is it new where it was read before a column was declared that it has a value
+    for. ``perhaps_twice`` is false where no content came twice in the
     window.
     """
     raw = pgsql.Identifier(*names.raw_table(use_case).split("."))
@@ -26,6 +27,7 @@ def remove_repeated(use_case: UseCase, window: Window, target: psycopg.Connectio
     ).fetchone()
     parts = {
         "raw": raw,
+        "rejected": pgsql.Identifier(*names.rejected_table(use_case).split(".")),
         "same": pgsql.SQL("content_hash" if use_case.has_events else "recorded_at, content_hash"),
         "window": pgsql.Literal(window.window_id),
         "first": pgsql.Literal(first and first[0]),
@@ -55,9 +57,12 @@ _SNAPSHOT_KNOWN = pgsql.SQL(
     " AND r.recorded_at >= {first} AND r.window_id <> {window} AND r.recorded_at = n.recorded_at"
     " AND r.content_hash = n.content_hash"
 )
+# A rejected copy has said nothing: what was in the future then may be past now, or a rule another.
 _FACT_KNOWN = pgsql.SQL(
     "DELETE FROM {raw} AS n WHERE n.window_id = {window} AND EXISTS (SELECT FROM {raw} AS r"
-    " WHERE r.content_hash = n.content_hash AND r.window_id <> {window})"
+    " WHERE r.content_hash = n.content_hash AND r.window_id <> {window} AND (r.recorded_at = n.recorded_at"
+    " OR NOT EXISTS (SELECT FROM {rejected} AS j"
+    " WHERE j.window_id = r.window_id AND j.suite = 'raw' AND j.row_no = r.row_no)))"
 )
 
 
