@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from leadmill import settings
 from leadmill.errors import PromotionRefused
 from leadmill.spec import UseCase
+from leadmill.storage.database import use_case_lock
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -41,7 +42,9 @@ def _client(uri: str) -> "MlflowClient":
     # log_model and download_artifacts know no client: they follow the process-wide address.
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
-    return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+    # Of two processes that make the tables at once, MLflow lets one fail.
+    with use_case_lock("mlflow/tables"):
+        return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
 def experiment_id(use_case: UseCase) -> str:
