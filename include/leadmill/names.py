@@ -5,14 +5,25 @@ from typing import Protocol
 
 READER_ROLE = "leadmill_reader"
 FOLLOW_UP_ROLE = "leadmill_follow_up"
+# Columns that every table of Postgres has.
+SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 # Columns that leadmill's tables and queries have beside those of the spec.
-OWN_COLUMNS = frozenset(
+OWN_COLUMNS = SYSTEM_COLUMNS | {
+    *("row_no", "window_id", "recorded_at", "content_hash", "copy_no", "event_timestamp", "created_timestamp"),
+    *("imputer_version", "spec_version", "as_of", "label", "weight", "known_at", "rules", "suite", "before"),
+    *("through_window", "donor", "first_recorded_at", "written", "content_before", "created_before", "spelled"),
+    # A row as a whole: a column of that name would stand for it.
+    "r",
+    # What drift of the scores is told of beside the features.
+    "score",
+}
+# Further ones, of outcomes, ages and scores, that stand beside the key alone.
+BESIDE_KEY = frozenset(
     {
-        *("row_no", "window_id", "recorded_at", "content_hash", "copy_no", "event_timestamp", "created_timestamp"),
-        *("imputer_version", "spec_version", "as_of", "label", "weight", "known_at", "rules", "suite", "before"),
-        "through_window",
-        # What drift of the scores is told of beside the features.
-        "score",
+        *("closed", "occurred_at", "replaced_by", "age", "n", "at", "generation", "probability", "band", "percentile"),
+        *("reasons", "status", "issued_status", "model_version", "feature_timestamp", "scored_at", "run_id"),
+        *("predicted_class", "probabilities", "predicted_value", "predicted_low", "predicted_high", "decision"),
+        *("alert_of_day", "shown_at", "shown_of"),
     }
 )
 

@@ -151,6 +151,7 @@ class UseCase(Frozen):
         if reserved:
             raise ValueError(f"'{min(reserved)}' is the key, the label or the watermark and cannot be a feature too")
         ours = names.OWN_COLUMNS & {self.entity.key, self.label.name, *self.features, *self.facts}
+        ours |= (names.BESIDE_KEY | {self.score_column}) & {self.entity.key}
         if ours:
             raise ValueError(f"'{min(ours)}' is a column that leadmill's tables have already; choose another name")
         flags = {column.flag for column in self.columns if column.has_flag} & set(self.features)

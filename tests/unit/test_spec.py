@@ -12,9 +12,10 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from leadmill import settings
+from leadmill import names, settings
 from leadmill.errors import SpecError, UnknownUseCase
 from leadmill.spec import UseCase, load_use_case, parse_use_case, use_case_names
+from leadmill.storage.ddl import tables
 
 Spec = dict[str, Any]
 Edit = Callable[[Spec], object]
@@ -289,12 +290,42 @@ VISITS = {"type": "int", "min": 0, "max": 500, "impute": "median", "fill": 3}
         ("row_no", "tables have already"),
         ("weight", "tables have already"),
         ("content_hash", "tables have already"),
+        ("donor", "tables have already"),
+        ("first_recorded_at", "tables have already"),
+        ("written", "tables have already"),
+        ("content_before", "tables have already"),
+        ("created_before", "tables have already"),
+        ("spelled", "tables have already"),
+        ("r", "tables have already"),
+        ("xmin", "tables have already"),
         ("visits_missing", "is the flag of a feature"),
     ],
 )
 def test_a_name_that_would_break_a_table_is_refused(tmp_path: Path, spec: Spec, name: str, reason: str) -> None:
     spec["features"][name] = VISITS
     with pytest.raises(SpecError, match=reason):
+        parse_use_case(write(tmp_path, spec))
+
+
+@pytest.mark.parametrize("name", use_case_names())
+def test_every_column_of_our_own_is_refused_as_a_name(name: str) -> None:
+    use_case = load_use_case(name)
+    given = {use_case.entity.key, use_case.label.name, use_case.score_column, *use_case.features, *use_case.facts}
+    given |= {column.flag for column in use_case.feature_columns}
+    of_features = {names.raw_table(use_case), names.staging_table(use_case), names.features_table(use_case)}
+    of_features.add(names.facts_table(use_case))
+    for table in tables(use_case):
+        columns = {column.name for column in table.columns}
+        if table.name in of_features:
+            assert columns - given <= names.OWN_COLUMNS
+        elif use_case.entity.key in columns:
+            assert columns - given <= names.OWN_COLUMNS | names.BESIDE_KEY
+
+
+@pytest.mark.parametrize("key", ["closed", "band", "status", "age", "lead_score"])
+def test_a_key_that_would_stand_twice_in_a_table_is_refused(tmp_path: Path, spec: Spec, key: str) -> None:
+    spec["entity"]["key"] = key
+    with pytest.raises(SpecError, match="tables have already"):
         parse_use_case(write(tmp_path, spec))
 
 

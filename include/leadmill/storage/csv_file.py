@@ -9,13 +9,13 @@ from pathlib import Path
 
 from leadmill.columns import slug
 from leadmill.errors import FileRejected, nearest
+from leadmill.names import SYSTEM_COLUMNS
 
 LONGEST_LINE = 64 * 1024 * 1024
 LONGEST_NAME = 63
 MOST_COLUMNS = 1000
 NUL_SHOWN = "\N{SYMBOL FOR NULL}"
 RESERVED = ("recorded_at", "load_id", "line")
-SYSTEM_COLUMNS = ("ctid", "xmin", "xmax", "cmin", "cmax", "tableoid")
 
 _NUMBER = re.compile(r"[+-]?[0-9]*[.,]?[0-9]+([eE][+-]?[0-9]+)?")
 
