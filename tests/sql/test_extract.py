@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -236,6 +237,21 @@ def test_the_watch_sees_what_no_window_covers(crm: Warehouse) -> None:
     assert unread_watermark(use_case) is None
     crm.later(MINUTE)
     assert unread_watermark(use_case) == START
+
+
+def test_the_watch_reads_a_watermark_without_time_zone_as_extract_does(crm: Warehouse, tmp_path: Path) -> None:
+    crm.execute("ALTER TABLE x_education.leads ALTER recorded_at TYPE timestamp")
+    use_case = changed_use_case(tmp_path, lambda raw: raw["source"].update(timezone="Europe/Paris"))
+    paris = (START - MINUTE).astimezone(ZoneInfo("Europe/Paris")).replace(tzinfo=None)
+    # By the clocks of Paris this is an hour ahead of UTC, and past all the same.
+    crm.insert([lead(1)], paris)
+    assert unread_watermark(use_case) == START - MINUTE
+    assert run_etl(use_case)
+    assert unread_watermark(use_case) is None
+    crm.insert([lead(2)], paris + 2 * MINUTE)
+    assert unread_watermark(use_case) is None
+    crm.later(2 * MINUTE)
+    assert unread_watermark(use_case) == START + MINUTE
 
 
 def test_odd_times_are_no_trouble(crm: Warehouse) -> None:

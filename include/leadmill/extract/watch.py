@@ -20,10 +20,13 @@ def unread_watermark(use_case: UseCase, source: str | None = None) -> datetime |
     until = source_now(use_case, source) - use_case.source.safety_lag
     column = use_case.source.watermark
     newest_of = ", ".join(
-        f"(SELECT max({column}) FROM {relation} WHERE {column} <= :until)" for relation in use_case.source.relations
+        f"(SELECT max({column})::timestamptz FROM {relation} WHERE {column} <= :until)"
+        for relation in use_case.source.relations
     )
     try:
         with source_engine(use_case, source).connect() as connection:
+            # As extract reads a watermark without a time zone; of this transaction alone.
+            connection.execute(text("SELECT set_config('TimeZone', :zone, true)"), {"zone": use_case.source.timezone})
             newest: datetime | None = connection.execute(
                 text(f"SELECT greatest({newest_of})"), {"until": until}
             ).scalar_one()
