@@ -7,17 +7,30 @@ from functools import cache
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import make_url
 
 from leadmill import settings
 
 
+def _options(address: str) -> str:
+    """Options of a session at ``address``: those that it names, and UTC, in which a day has 24 hours.
+
+    In a zone with summer time Postgres adds days by its calendar: an age would be an hour off across a change.
+    """
+    return f"{conninfo_to_dict(address).get('options') or ''} -c timezone=UTC".strip()
+
+
 @cache
 def _engine(url: str) -> Engine:
-    # Parameters may be customers' values or model files: no error message shows them.
     return create_engine(
-        make_url(url).set(drivername="postgresql+psycopg2"), pool_pre_ping=True, pool_size=4, hide_parameters=True
+        make_url(url).set(drivername="postgresql+psycopg2"),
+        pool_pre_ping=True,
+        pool_size=4,
+        # Parameters may be customers' values or model files: no error message shows them.
+        hide_parameters=True,
+        connect_args={"options": _options(url)},
     )
 
 
@@ -28,7 +41,8 @@ def engine() -> Engine:
 
 def copy_connection() -> psycopg.Connection:
     """A psycopg 3 connection to leadmill's database, for COPY; the caller closes it."""
-    return psycopg.connect(settings.current().database_url, client_encoding="utf8")
+    url = settings.current().database_url
+    return psycopg.connect(url, client_encoding="utf8", options=_options(url))
 
 
 def arrow_connection(address: str) -> Any:
@@ -45,7 +59,7 @@ def _driver(address: str) -> Any:
     import adbc_driver_postgresql
     from adbc_driver_manager import dbapi
 
-    database = adbc_driver_postgresql.connect(address)
+    database = adbc_driver_postgresql.connect(make_conninfo(address, options=_options(address)))
     with adbc_driver_manager.AdbcConnection(database) as first:
         connection = dbapi.Connection(database, first)
     # Left to the end of the interpreter it would complain that nobody closed it.
