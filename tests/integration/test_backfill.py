@@ -11,7 +11,7 @@ from added_support import copied, edited, folder, use_cases_in
 from event_support import BEGIN, DAY, HOUR, MINUTE, Crm, activity, events, outcome, version, visit
 from support import START, Row, Warehouse, clean_database, killed_at, query, rows_of, run_etl, varied
 
-from leadmill.errors import ColumnChanged, FeaturesFailed, LeadmillError
+from leadmill.errors import ColumnChanged, FeaturesFailed, LeadmillError, WindowBlocked
 from leadmill.features.backfill import backfill
 from leadmill.features.history import training_frame
 from leadmill.features.materialize import materialize
@@ -123,6 +123,21 @@ def test_an_etl_between_a_killed_backfill_and_the_next_loses_nothing(events: Crm
     assert backfill(use_case, "test") is not None
     assert values(1, "chats_30d") == {DAY: 0, 3 * DAY: 1}
     assert query("SELECT status FROM ops.windows WHERE status <> 'published'") == []
+
+
+def test_a_blocked_backfill_is_given_up_where_its_feature_leaves_the_spec(events: Crm, folder: Path) -> None:
+    def strict(raw: dict[str, Any]) -> None:
+        facts_only(raw)
+        raw["source"]["rejected_allowed"] = 0
+
+    old = copied("leads", folder, strict)
+    events.run(version(1, BEGIN), seen(1, HOUR), until=BEGIN + 10 * DAY, use_case=old)
+    new = edited("leads", folder, lambda raw: raw["features"].update(visits_1d={**COUNT, "max": 0}))
+    with pytest.raises(WindowBlocked, match="prepared rows are not fit"):
+        backfill(new, "test")
+    back = edited("leads", folder, lambda raw: raw["features"].pop("visits_1d"))
+    assert backfill(back, "test") is None
+    assert query("SELECT FROM ops.windows WHERE status <> 'published'") == []
 
 
 def test_a_backfill_waits_for_a_window_in_work(events: Crm, folder: Path) -> None:

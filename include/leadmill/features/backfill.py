@@ -56,7 +56,7 @@ def backfill(use_case: UseCase, run_id: str, progress: Progress = lambda step: N
             progress(f"compute {moments:,} rows")
             prepared = stage(use_case, window, derived_rows(use_case, window.window_id), None)
         else:
-            _drop(use_case, window.window_id)
+            _drop(window.window_id)
     if moments == 0:
         # A backfill that was killed after it had published left the online store as it was.
         materialize(use_case)
@@ -109,6 +109,8 @@ def _open(use_case: UseCase, run_id: str) -> str:
     return f"{use_case.name}/{window_id}"
 
 
-def _drop(use_case: UseCase, window_id: int) -> None:
+def _drop(window_id: int) -> None:
+    """Remove the window, and what an earlier attempt's check said of it."""
     with engine().begin() as connection:
-        connection.execute(text("DELETE FROM ops.windows WHERE window_id = :window"), {"window": window_id})
+        for table in ("ops.validations", "ops.windows"):
+            connection.execute(text(f"DELETE FROM {table} WHERE window_id = :window"), {"window": window_id})
