@@ -101,6 +101,20 @@ def test_gaps_are_filled_by_the_constants_at_first_and_flagged(crm: Warehouse) -
     assert query("SELECT FROM features.x_education_labels") == []
 
 
+def test_of_rows_that_are_gone_at_the_retry_no_imputer_is_left(crm: Warehouse) -> None:
+    crm.spread(range(510))
+    found = extract(x_education(), "test")
+    assert found.window
+    check_raw(x_education(), found.window.address, "test")
+    impute_encode(x_education(), found.window.address)
+    assert len(query("SELECT FROM ops.imputers")) == 1
+    crm.execute("TRUNCATE x_education.leads")
+    crm.later(timedelta(days=1))
+    assert run_etl(x_education()) is None
+    assert query("SELECT status, donors FROM ops.windows") == [{"status": "published", "donors": None}]
+    assert query("SELECT FROM ops.imputers") == []
+
+
 def test_tables_have_the_declared_columns_types_and_comments(crm: Warehouse) -> None:
     ensure_tables(x_education())
     ensure_tables(x_education())

@@ -67,7 +67,7 @@ def open_window(use_case: UseCase, run_id: str) -> Window | None:
                 "UPDATE ops.windows SET until = greatest(until, :until), source_now = :now, status = 'open', "
                 "attempts = attempts + 1, blocked_reason = NULL, run_id = :run, "
                 "released_by = NULL, release_reason = NULL, accepted = NULL, rejected = NULL, prepared = NULL, "
-                "keys_once = NULL, waiting = 0, spec_version = :version, "
+                "keys_once = NULL, donors = NULL, waiting = 0, spec_version = :version, "
                 "already_seen = NULL, read = 0 "
                 f"WHERE use_case = :name AND status <> 'published' RETURNING {_COLUMNS}"
             ),
@@ -87,8 +87,8 @@ def open_window(use_case: UseCase, run_id: str) -> Window | None:
 
 
 def clear_work(connection: Connection, use_case: UseCase, window_id: int) -> None:
-    """Remove what earlier attempts at an unpublished window left."""
-    for table in _work_tables(use_case):
+    """Remove what earlier attempts at an unpublished window left, its imputers too: its rows may be gone by now."""
+    for table in [*_work_tables(use_case), "ops.imputers"]:
         connection.execute(text(f"DELETE FROM {table} WHERE window_id = :window"), {"window": window_id})
 
 
