@@ -12,7 +12,9 @@ from leadmill.errors import nearest
 
 ColumnType = Literal["int", "float", "bool", "category", "ordered", "timestamp"]
 ImputeMethod = Literal["none", "constant", "unknown", "median", "mode", "knn", "tree", "linear"]
-LEARNED_METHODS: frozenset[ImputeMethod] = frozenset({"median", "mode", "knn", "tree", "linear"})
+# They tell a value from the other features of its row.
+TOLD_METHODS: tuple[ImputeMethod, ...] = ("knn", "tree", "linear")
+LEARNED_METHODS: frozenset[ImputeMethod] = frozenset({"median", "mode", *TOLD_METHODS})
 UNKNOWN_LEVEL = "unknown"
 OTHER_LEVEL = "other"
 
@@ -99,9 +101,9 @@ Level = Annotated[str, AfterValidator(_level)]
 
 
 class Frozen(BaseModel):
-    """Base of everything in a spec: immutable, and a misspelt field is an error."""
+    """Base of everything in a spec: immutable, and a misspelt field is an error, as is a number that is not finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Column(Frozen):

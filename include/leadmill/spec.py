@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_va
 
 from leadmill import names, settings
 from leadmill.api import Api
-from leadmill.columns import DERIVED_FROM, Column, Duration, Frozen, Identifier, Level, Zone
+from leadmill.columns import DERIVED_FROM, TOLD_METHODS, Column, Duration, Frozen, Identifier, Level, Zone
 from leadmill.decision import Decision
 from leadmill.entity import Entity
 from leadmill.errors import SpecError, UnknownUseCase
@@ -256,6 +256,7 @@ def parse_use_case(file: Path) -> UseCase:
     except ValidationError as error:
         raise _spec_error(shown, raw, error) from error
     _check_inputs(shown, use_case)
+    _check_imputation(shown, use_case)
     for stray in stray_queries(file.parent / "sql", use_case.has_events):
         raise SpecError(shown, *stray)
     return use_case
@@ -328,6 +329,14 @@ def _check_inputs(file: str, use_case: UseCase) -> None:
             raise SpecError(file, "gate.slices", column, "a feature with levels, not a number", sliced)
     for stray in stray_names(use_case):
         raise SpecError(file, *stray)
+
+
+def _check_imputation(file: str, use_case: UseCase) -> None:
+    """What is missing of the only feature cannot be told from others."""
+    column, *others = use_case.feature_columns or (None,)
+    if column and not others and column.impute in TOLD_METHODS:
+        why = f"a method that needs no other feature, not {', '.join(TOLD_METHODS)}: '{column.name}' is the only one"
+        raise SpecError(file, f"features.{column.name}.impute", column.impute, why)
 
 
 def _spec_error(file: str, raw: dict[str, Any], error: ValidationError) -> SpecError:

@@ -1,6 +1,7 @@
 """Specs that are wrong, and what is said about them."""
 
 import dataclasses
+import math
 import os
 import re
 from collections.abc import Callable
@@ -119,6 +120,11 @@ def test_a_valid_spec_is_read(spec: Spec, tmp_path: Path) -> None:
         (put("folder", "/etc"), "folder", "folder", ["one of name, title"]),
         (put("features.Visits", {"type": "int"}), "features.Visits.name", "Visits", ["lower-case letters"]),
         (put("features.origin.levels", ["API"]), "features.origin.levels.0", "API", ["'api'"]),
+        (put("features.visits.max", math.inf), "features.visits.max", math.inf, ["a finite number"]),
+        (put("features.visits.min", -math.inf), "features.visits.min", -math.inf, ["a finite number"]),
+        (put("features.visits.fill", math.inf), "features.visits.fill.float", math.inf, ["a finite number"]),
+        (put("features", {"mood": {"type": "ordered", "levels": ["low", "high"], "impute": "knn", "fill": "low"}}),
+         "features.mood.impute", "knn", ["a method that needs no other feature, not knn, tree, linear"]),
     ],
 )  # fmt: skip
 def test_an_error_names_file_path_found_and_allowed(
@@ -237,6 +243,12 @@ def test_a_misspelt_query_is_found(spec: Spec, tmp_path: Path) -> None:
     (file.parent / "sql" / "feature.sql").write_text("SELECT * FROM typed\n")
     with pytest.raises(SpecError, match=r"sql/feature.sql: .*Did you mean 'features'"):
         parse_use_case(file)
+
+
+def test_a_bound_that_is_no_number_is_refused(spec: Spec, tmp_path: Path) -> None:
+    spec["features"]["visits"]["min"] = math.nan
+    with pytest.raises(SpecError, match=r"features\.visits\.min: found nan; allowed: .*a finite number"):
+        parse_use_case(write(tmp_path, spec))
 
 
 def test_an_unknown_use_case_gets_the_nearest_name() -> None:
