@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from leadmill.columns import LEARNED_METHODS, Column, ImputeMethod
+from leadmill.columns import LEARNED_METHODS, TOLD_METHODS, Column, ImputeMethod
 from leadmill.prepare.imputer import cold_start, fit
 from leadmill.study.choice import Choice, choose
 from leadmill.study.data import NUMERIC, Cases, Floats
@@ -78,7 +78,8 @@ def imputation(column: Column, cases: Cases) -> Imputation | None:
     results: list[Masked] = []
     losses: dict[str, Floats] = {}
     for method in METHODS:
-        if method in _NOT_FOR.get(column.type, ()):
+        without_others = method in TOLD_METHODS and len(cases.columns) == 1
+        if without_others or method in _NOT_FOR.get(column.type, ()):
             continue
         columns = [_only(other, column, method) for other in cases.columns]
         learned = fit(1, donors, columns, drawn.as_of.max()) if method in LEARNED_METHODS else cold_start()

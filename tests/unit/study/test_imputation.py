@@ -1,5 +1,7 @@
 """Masked errors where the truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from study_support import MOMENT
@@ -48,6 +50,14 @@ def test_a_category_is_judged_by_wrong_guesses(shop: UseCase, frame: pd.DataFram
     assert set(wrong) == {"mode", "tree", "knn"}
     assert wrong["tree"] < 0.02 < 0.3 < wrong["mode"]
     assert found.chosen is None
+
+
+def test_an_only_feature_is_not_told_from_others(data: StudyData, shop: UseCase) -> None:
+    budget = shop.features["budget"]
+    train = replace(data.train, columns=(budget,), known=data.train.known[["budget"]])
+    found = imputation(budget, train)
+    assert found
+    assert [result.method for result in found.results] == ["constant", "median", "mode"]
 
 
 def test_columns_without_gaps_or_values_are_left_out(data: StudyData, shop: UseCase, frame: pd.DataFrame) -> None:
