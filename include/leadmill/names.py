@@ -127,6 +127,19 @@ def follow_up_view(use_case: Named) -> str:
     return f"scores.{use_case.name}_follow_up"
 
 
+def relations(use_case: Named) -> frozenset[str]:
+    """Every table and view of the use case alone, but for those of a run at work, which have its number."""
+    return frozenset(
+        relation(use_case)
+        for relation in (
+            *(raw_table, rejected_table, staging_table, moments_table),
+            *(features_table, latest_view, confirmed_table, facts_table, entities_table),
+            *(labels_table, replaced_labels_table),
+            *(scores_table, history_table, score_rows_table, score_runs_table, alerts_view, follow_up_view),
+        )
+    )
+
+
 def source_asset(use_case: Named) -> str:
     return f"source/{use_case.name}"
 

@@ -247,6 +247,7 @@ def parse_use_case(file: Path) -> UseCase:
         raise SpecError(shown, "(file)", type(raw).__name__, "a mapping of fields")
     if raw.get("name") != file.parent.name:
         raise SpecError(shown, "name", raw.get("name"), f"the name of its folder, '{file.parent.name}'")
+    _check_relations(shown, file.parent)
     _check_given(shown, raw)
     for part, more in {"features": {}, "facts": {"drop": DERIVED_FROM}}.items():
         if isinstance(raw.get(part), dict):
@@ -260,6 +261,15 @@ def parse_use_case(file: Path) -> UseCase:
     for stray in stray_queries(file.parent / "sql", use_case.has_events):
         raise SpecError(shown, *stray)
     return use_case
+
+
+def _check_relations(file: str, folder: Path) -> None:
+    """No other folder may hold a use case with a table or view of the same name: each would write in the other's."""
+    for other in sorted(path.parent for path in folder.parent.glob("*/use_case.yaml")):
+        shared = names.relations(folder) & names.relations(other) if other.name != folder.name else None
+        if shared:
+            why = f"a name without a table in common with '{other.name}': both would have {min(shared)}"
+            raise SpecError(file, "name", folder.name, why)
 
 
 def _named(columns: dict[Any, Any], more: dict[str, str]) -> dict[Any, Any]:

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import os
 import re
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -235,6 +236,28 @@ def test_the_name_is_that_of_the_folder(spec: Spec, tmp_path: Path) -> None:
     spec["name"] = "other"
     with pytest.raises(SpecError, match="the name of its folder, 'small'"):
         parse_use_case(write(tmp_path, spec))
+
+
+@pytest.mark.parametrize(
+    ("ending", "relation"),
+    [("history", "scores.small_history"), ("labels", "features.small_labels"), ("moments", "staging.small_moments")],
+)
+def test_two_use_cases_never_share_a_table(spec: Spec, tmp_path: Path, ending: str, relation: str) -> None:
+    file = write(tmp_path, spec)
+    longer = tmp_path / f"small_{ending}" / "use_case.yaml"
+    shutil.copytree(file.parent, longer.parent)
+    longer.write_text(file.read_text().replace("name: small", f"name: small_{ending}", 1))
+    for one, other in ((longer, file), (file, longer)):
+        with pytest.raises(SpecError, match=rf"name: found '{one.parent.name}'; .*'{other.parent.name}'.*{relation}"):
+            parse_use_case(one)
+    longer.parent.rename(tmp_path / "small_hats")
+    assert parse_use_case(file)
+
+
+@pytest.mark.parametrize("name", use_case_names())
+def test_the_relations_of_a_use_case_are_all_of_its_tables(name: str) -> None:
+    use_case = load_use_case(name)
+    assert {table.name for table in tables(use_case)} <= names.relations(use_case)
 
 
 def test_a_misspelt_query_is_found(spec: Spec, tmp_path: Path) -> None:
