@@ -7,7 +7,7 @@ from functools import cache
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from leadmill.columns import LEARNED_METHODS, UNKNOWN_LEVEL, Column
+from leadmill.columns import LEARNED_METHODS, TOLD_METHODS, UNKNOWN_LEVEL, Column
 from leadmill.storage import skops_format
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ MAX_DONORS = 20_000
 _NEIGHBOURS = 15
 # Each row that is filled meets each of them.
 _MOST_TO_COMPARE = 5_000
-# Methods that tell a value from the rest of its row.
-_TOLD = ("knn", "linear", "tree")
 _TREE = {"max_depth": 8, "min_samples_leaf": 20, "random_state": 7}
 # skops loads what it knows to be harmless, and these. A hostile Tree could crash the process: artifacts come from
 # our own database only, which holds every other input of the pipeline too.
@@ -53,7 +51,7 @@ class Imputer:
         same = self.terms.get(column.name, _terms(column)) == _terms(column)
         # What is told from the others needs all that there were.
         return same and (
-            column.impute not in _TOLD or all(types.get(name) == terms[0] for name, terms in self.terms.items())
+            column.impute not in TOLD_METHODS or all(types.get(name) == terms[0] for name, terms in self.terms.items())
         )
 
     def fill(self, frame: "pd.DataFrame", columns: Sequence[Column]) -> "pd.DataFrame":
@@ -106,7 +104,7 @@ class Imputer:
         asked = {
             column.name: given[column.name].is_null().to_numpy(zero_copy_only=False)
             for column in columns
-            if column.name in fillers and column.impute in _TOLD and given[column.name].null_count
+            if column.name in fillers and column.impute in TOLD_METHODS and given[column.name].null_count
         }
         if not asked:
             return {}
