@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,6 +46,15 @@ def test_sweep_kills_only_the_marked(tmp_path: Path) -> None:
 
 def test_session_members() -> None:
     with _started(start_new_session=True) as child:
+        assert processes.session_members(child.pid) == [child.pid]
+        child.kill()
+
+
+def test_a_process_whose_name_is_no_utf8_does_not_hide_the_others(tmp_path: Path) -> None:
+    # The kernel keeps 15 bytes of a name, whatever character they end in.
+    named = tmp_path / ("ä" * 10)
+    named.symlink_to(shutil.which("sleep") or "")
+    with subprocess.Popen([named, "60"], start_new_session=True) as child:
         assert processes.session_members(child.pid) == [child.pid]
         child.kill()
 
