@@ -2,6 +2,8 @@
 
 import math
 
+from scipy.special import expit
+
 Interval = tuple[float, float]
 
 _Z = 1.959964
@@ -37,7 +39,7 @@ def pr_auc(area: float, positives: float) -> Interval | None:
         return None
     centre = math.log(area / (1 - area))
     half = _Z / math.sqrt(positives * area * (1 - area))
-    return _expit(centre - half), _expit(centre + half)
+    return float(expit(centre - half)), float(expit(centre + half))
 
 
 def mean(value: float, deviation: float, n: float) -> Interval | None:
@@ -46,7 +48,3 @@ def mean(value: float, deviation: float, n: float) -> Interval | None:
         return None
     half = _Z * deviation / math.sqrt(n)
     return value - half, value + half
-
-
-def _expit(x: float) -> float:
-    return 1 / (1 + math.exp(-x))

@@ -34,3 +34,7 @@ def test_a_mean_is_symmetric_and_average_precision_within_bounds() -> None:
     assert intervals.mean(0.1, 1.0, 100) == pytest.approx((-0.0960, 0.2960), abs=1e-4)
     low, high = intervals.pr_auc(0.9, 20) or (0.0, 0.0)
     assert 0 < low < 0.9 < high < 1
+
+
+def test_one_badly_ranked_positive_among_very_many_leaves_everything_possible() -> None:
+    assert intervals.pr_auc(1 / 200_000, 1) == (0, 1)
