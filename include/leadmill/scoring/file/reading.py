@@ -50,7 +50,9 @@ def opened(path: Path, size: int, after: int, progress: Progress) -> Iterator[Ro
     of a CSV row with too few or too many fields only that row is lost.
     """
     if path.suffix.lower() == PARQUET:
-        with _parquet(path) as file:
+        with _reading(path):
+            file = pq.ParquetFile(path)
+        with file:
             header = _parquet_header(path, file)
             yield Rows(header, _parquet_parts(path, file, header, size, after, progress))
     else:
@@ -98,10 +100,10 @@ def _csv_part(
 
 
 @contextmanager
-def _parquet(path: Path) -> Iterator[pq.ParquetFile]:
+def _reading(path: Path) -> Iterator[None]:
+    """What fails in the block is said of this file: only its reading belongs there, not what becomes of its rows."""
     try:
-        with pq.ParquetFile(path) as file:
-            yield file
+        yield
     except (pa.ArrowException, OSError) as error:
         said = str(error).splitlines()[0][:200]
         raise FileRejected(str(path), f"cannot be read as Parquet ({said})") from error
@@ -118,13 +120,20 @@ def _parquet_header(path: Path, file: pq.ParquetFile) -> Header:
 def _parquet_parts(
     path: Path, file: pq.ParquetFile, header: Header, size: int, after: int, progress: Progress
 ) -> Iterator[Part]:
-    total, bytes_in = file.metadata.num_rows, path.stat().st_size
-    for number, batch in enumerate(file.iter_batches(size)):
+    total, bytes_in, first = file.metadata.num_rows, path.stat().st_size, 1
+    # A batch may be smaller: one with categories ends with its row group.
+    for number, batch in enumerate(_batches(path, file, size)):
         progress(bytes_in * len(batch) // max(total, 1))
         if number >= after:
-            columns = {name: _text(values) for name, values in zip(header.columns, batch.columns, strict=True)}
-            first = number * size + 1
+            with _reading(path):
+                columns = {name: _text(values) for name, values in zip(header.columns, batch.columns, strict=True)}
             yield Part(number, first, list(range(first, first + len(batch))), columns, {})
+        first += len(batch)
+
+
+def _batches(path: Path, file: pq.ParquetFile, size: int) -> Iterator[pa.RecordBatch]:
+    with _reading(path):
+        yield from file.iter_batches(size)
 
 
 def _text(values: Any) -> pa.Array:
