@@ -175,6 +175,17 @@ def test_a_killed_run_goes_on_and_leaves_what_one_run_leaves(run: Run, tmp_path:
     assert not killed.with_name("killed.csv.parts").exists()
 
 
+def test_a_run_that_was_interrupted_while_it_tidied_up_is_done_anew(run: Run, tmp_path: Path) -> None:
+    whole, again = tmp_path / "whole.csv", tmp_path / "again.csv"
+    small_parts(run.use_case.name, str(run.file), str(whole))
+    assert killed_at("score_file.put_together", small_parts, run.use_case.name, str(run.file), str(again)) == -9
+    for gone in ("plan.json", "typed-000000000001.arrow"):
+        (tmp_path / "again.csv.parts" / gone).unlink()
+    small_parts(run.use_case.name, str(run.file), str(again))
+    assert again.read_bytes() == whole.read_bytes()
+    assert not again.with_name("again.csv.parts").exists()
+
+
 def small_parts(name: str, file: str, output: str) -> None:
     """Score in parts of 700 rows; also what a child process runs."""
     scoring.PART_ROWS = 700

@@ -49,9 +49,7 @@ class Work:
 
     def begin(self, plan: Plan) -> None:
         """Forget what is there and keep a plan."""
-        for file in self._folder.iterdir():
-            if file.name != _LOCK:
-                file.unlink()
+        _forget(self._folder)
         self._write(_PLAN, partial(_write_json, asdict(plan)))
 
     def numbers(self, kind: str) -> list[int]:
@@ -80,6 +78,14 @@ class Work:
         half.replace(self._folder / name)
 
 
+def _forget(folder: Path) -> None:
+    # The plan first: to whoever comes after this was interrupted, what is left without one is nothing.
+    (folder / _PLAN).unlink(missing_ok=True)
+    for file in folder.iterdir():
+        if file.name != _LOCK:
+            file.unlink()
+
+
 def _write_json(content: object, file: Path) -> None:
     file.write_text(json.dumps(content), encoding="utf-8")
 
@@ -106,4 +112,5 @@ def working(output: Path) -> Iterator[Work]:
         except BlockingIOError as error:
             raise LeadmillError(f"Another process is writing {output} at this moment.") from error
         yield Work(folder)
+        _forget(folder)
         shutil.rmtree(folder)
