@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from leadmill.errors import LeadmillError
-from leadmill.local import identity, ports
+from leadmill.local import identity, ports, processes
 from leadmill.local.credentials import Credentials
 from leadmill.local.state import StateFolder
 
@@ -89,7 +89,7 @@ class Server:
 
     def running(self) -> bool:
         """True when the server of this data folder runs."""
-        if not (self.data / "postmaster.pid").exists():
+        if not self._pid_file.exists() or self._is_strangers():
             return False
         return self._call("pg_ctl", "status").returncode == 0
 
@@ -101,14 +101,29 @@ class Server:
         """The port that the server wrote down."""
         return self._written_down(3)
 
+    @property
+    def _pid_file(self) -> Path:
+        return self.data / "postmaster.pid"
+
+    def _is_strangers(self) -> bool:
+        """True when the number that a server wrote down, which ended with its machine, is another process's by now.
+
+        Postgres and pg_ctl only ask whether such a process lives, and pg_ctl would send it signals.
+        """
+        pid = self.pid()
+        return pid is not None and processes.works_in(pid, self.data) is False
+
     def _written_down(self, line: int) -> int | None:
         try:
-            return int((self.data / "postmaster.pid").read_text().splitlines()[line])
+            return int(self._pid_file.read_text().splitlines()[line])
         except (FileNotFoundError, IndexError, ValueError):
             return None
 
     def start(self, port: int) -> None:
         """Start on 127.0.0.1:``port`` and wait until it accepts connections. Raises PostgresFailed."""
+        # Children that a killed server left behind are for Postgres to judge, which needs the file for that.
+        if self._is_strangers() and not processes.all_in(self.data):
+            self._pid_file.unlink()
         log = self.state.database_log
         log.touch(mode=0o600)
         self.user.take(log)

@@ -44,6 +44,19 @@ def session_members(session: int) -> list[int]:
     return [pid for pid, stat in found if stat is not None and int(stat[3]) == session and stat[0] not in ("Z", "X")]
 
 
+def works_in(pid: int, folder: Path) -> bool | None:
+    """Whether ``folder`` is the working folder of a process; None where it is gone or may not be looked at."""
+    try:
+        return (PROC / str(pid) / "cwd").samefile(folder)
+    except OSError:
+        return None
+
+
+def all_in(folder: Path) -> list[int]:
+    """The living processes whose working folder that is, as far as they may be looked at."""
+    return [pid for pid in _pids() if works_in(pid, folder)]
+
+
 def marked(state: Path) -> list[int]:
     """The living processes of the stack in ``state``, without this process."""
     wanted = f"{MARKER}={state}".encode()
