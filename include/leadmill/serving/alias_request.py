@@ -9,6 +9,7 @@ from starlette.requests import Request
 from leadmill.api import Alias
 from leadmill.errors import nearest
 from leadmill.serving.body import invalid, parse
+from leadmill.serving.hints import Hints
 from leadmill.serving.problems import Fault, Problem
 
 _SHOWN = 100
@@ -41,14 +42,18 @@ class Renaming:
         }
         self._names = {field.feature: name for name, field in alias.fields.items()}
 
-    def payload(self, found: Any, where: str = "") -> dict[str, Any]:
+    def hints(self) -> Hints:
+        """Hints for the unknown fields of one request."""
+        return Hints(self._hint)
+
+    def payload(self, found: Any, hints: Hints, where: str = "") -> dict[str, Any]:
         """The payload that an object of the request means. Raises Problem (422)."""
         if not isinstance(found, dict):
             raise invalid(Fault(where, "an object of features is needed here"))
         if not self._fields:
             return found
         faults = [
-            Fault(f"{where}/{_escaped(name)}", f"unknown field{_hint(name, self._names.values())}")
+            Fault(f"{where}/{_escaped(name)}", f"unknown field{hints.of(name)}")
             for name in found
             if name not in self._fields
         ]
@@ -85,6 +90,10 @@ class Renaming:
         number, feature = found.groups()
         return ("" if number is None else f"/{number}") + f"/{self._names.get(feature, feature)}"
 
+    def _hint(self, name: str) -> str:
+        near = nearest(name, self._names.values())
+        return f"; did you mean '{near}'?" if near else f"; known are {', '.join(self._names.values())}"
+
 
 def _code(value: Any) -> str:
     """A code as it is written in the spec: 2, 2.0 and "2" are one."""
@@ -96,11 +105,6 @@ def _code(value: Any) -> str:
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(f"'{name}'" for name in names[:10])
     return f"{shown} {'is' if len(names) == 1 else 'are'}"
-
-
-def _hint(name: str, known: Any) -> str:
-    near = nearest(name[:_SHOWN], known)
-    return f"; did you mean '{near}'?" if near else f"; known are {', '.join(known)}"
 
 
 def _escaped(name: str) -> str:

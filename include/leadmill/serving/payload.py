@@ -14,6 +14,7 @@ from leadmill.prepare.imputer import Imputer
 from leadmill.prepare.typed import derived, given
 from leadmill.quality.rules import column_rules
 from leadmill.quality.spelled import RawBatch
+from leadmill.serving.hints import Hints
 from leadmill.serving.problems import Fault
 from leadmill.spec import UseCase
 
@@ -72,7 +73,8 @@ class PayloadReader:
 
     def fill(self, payloads: Sequence[Given]) -> list[Filled | list[Fault]]:
         """For each payload its features, or what is wrong with it."""
-        read = [self._read(payload) for payload in payloads]
+        hints = Hints(self._hint)
+        read = [self._read(payload, hints) for payload in payloads]
         judged = self._typed(read)
         sound = [number for number, one in enumerate(read) if not one.faults]
         if not sound:
@@ -81,7 +83,7 @@ class PayloadReader:
         rows: dict[int, Any] = dict(zip(sound, filled.to_dict("records"), strict=True))
         return [self._result(one, rows[at]) if at in rows else one.faults for at, one in enumerate(read)]
 
-    def _read(self, payload: Given) -> Read:
+    def _read(self, payload: Given, hints: Hints) -> Read:
         read, groups = Read(), defaultdict[str, dict[str, bool]](dict)
         taken = self._taken(payload)
         for name, value in payload.items():
@@ -91,12 +93,15 @@ class PayloadReader:
             elif name in self._one_hot:
                 self._read_switch(read, taken, groups, name, value, pointer)
             else:
-                near = nearest(name, [*self._declared, *self._one_hot])
-                hint = f" Did you mean '{near}'?" if near else ""
-                read.faults.append(Fault(pointer, f"'{self._use_case.name}' declares no '{name[:100]}'.{hint}"))
+                said = f"'{self._use_case.name}' declares no '{name[:100]}'.{hints.of(name)}"
+                read.faults.append(Fault(pointer, said))
         for feature, levels in groups.items():
             self._read_group(read, feature, levels)
         return read
+
+    def _hint(self, name: str) -> str:
+        near = nearest(name, [*self._declared, *self._one_hot])
+        return f" Did you mean '{near}'?" if near else ""
 
     def _taken(self, payload: Given) -> frozenset[str]:
         """The features that are read: those of the model, and all from which one of these may have to be derived."""

@@ -11,6 +11,7 @@ from leadmill.errors import SpecError
 from leadmill.serving.accepted import language, wants_json
 from leadmill.serving.alias_request import Renaming, content_of
 from leadmill.serving.body import invalid
+from leadmill.serving.hints import Hints
 from leadmill.serving.http import allow, answer, asked
 from leadmill.serving.openapi_aliases import documented_alias
 from leadmill.serving.problems import Fault, Problem
@@ -67,7 +68,8 @@ def _predict(state: State, name: str, alias: Alias) -> Handler:
         allow(state, request, "score")
         content = await content_of(request, alias, state.config.largest_query)
         try:
-            found = await predictor.of_payload(None, renaming.payload(content), served.champion(), asked(request))
+            payload = renaming.payload(content, renaming.hints())
+            found = await predictor.of_payload(None, payload, served.champion(), asked(request))
         except Problem as problem:
             raise renaming.told(problem) from problem
         if not languages or wants_json(request.headers.get("accept")):
@@ -96,9 +98,9 @@ def _varying(response: Response, languages: list[str]) -> Response:
 def _predict_batch(state: State, name: str, alias: Alias) -> Handler:
     predictor, renaming, most = state.predictors[name], Renaming(alias), state.config.most_entities
 
-    def one(number: int, item: Any) -> dict[str, Any] | Problem:
+    def one(number: int, item: Any, hints: Hints) -> dict[str, Any] | Problem:
         try:
-            return renaming.payload(item, f"/{number}")
+            return renaming.payload(item, hints, f"/{number}")
         except Problem as problem:
             return problem
 
@@ -107,7 +109,9 @@ def _predict_batch(state: State, name: str, alias: Alias) -> Handler:
         items = await content_of(request, alias, state.config.largest_query)
         if not isinstance(items, list) or not 1 <= len(items) <= most:
             raise invalid(Fault("", f"a list of 1 to {most:,} objects is needed here"))
-        found = await predictor.of_payloads([one(at, item) for at, item in enumerate(items)], asked(request))
+        hints = renaming.hints()
+        payloads = [one(at, item, hints) for at, item in enumerate(items)]
+        found = await predictor.of_payloads(payloads, asked(request))
         for result in found["results"]:
             for fault in result.get("error", {}).get("errors", ()):
                 fault["pointer"] = renaming.pointer(fault["pointer"])

@@ -23,6 +23,11 @@ ALIAS = Alias.model_validate(
 )
 
 
+def payload(found: Any, where: str = "") -> dict[str, Any]:
+    renaming = Renaming(ALIAS)
+    return renaming.payload(found, renaming.hints(), where)
+
+
 def asked(query: str) -> Any:
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": query.encode()}
     return asyncio.run(content_of(Request(scope), ALIAS, 200))
@@ -53,7 +58,7 @@ def test_what_is_no_json_or_too_long_is_a_typed_error(query: str, status: int) -
 
 @pytest.mark.parametrize("code", [2, 2.0, "2"])
 def test_codes_are_turned_into_values(code: Any) -> None:
-    assert Renaming(ALIAS).payload({"Income": 5, "Area": code}) == {"total_income": 5, "area": "urban"}
+    assert payload({"Income": 5, "Area": code}) == {"total_income": 5, "area": "urban"}
 
 
 @pytest.mark.parametrize(
@@ -69,12 +74,24 @@ def test_codes_are_turned_into_values(code: Any) -> None:
 )
 def test_faults_point_at_the_clients_own_fields(found: Any, pointers: list[str]) -> None:
     with pytest.raises(Problem) as error:
-        Renaming(ALIAS).payload(found, "/3")
+        payload(found, "/3")
     assert [fault.pointer for fault in error.value.faults] == pointers
 
 
+def test_few_unknown_fields_of_a_request_are_looked_for(searches: list[str]) -> None:
+    renaming = Renaming(ALIAS)
+    hints = renaming.hints()
+    for number in range(20):
+        unknown = {f"field_{number}_{at}": 1 for at in range(30)}
+        with pytest.raises(Problem) as error:
+            renaming.payload({"Incme": 5, **unknown}, hints)
+        assert error.value.faults[0].detail == "unknown field; did you mean 'Income'?"
+    assert len(searches) == len(set(searches)) == 100
+    assert error.value.faults[-2].detail == "unknown field"
+
+
 def test_null_says_that_a_value_is_unknown() -> None:
-    assert Renaming(ALIAS).payload({"Income": None, "Area": None}) == {"total_income": None, "area": None}
+    assert payload({"Income": None, "Area": None}) == {"total_income": None, "area": None}
 
 
 def test_places_are_translated_back() -> None:

@@ -84,3 +84,12 @@ def test_an_open_vocabulary_is_what_the_imputer_has_seen() -> None:
     seen = Imputer(1, None, 500, {}, {"country": ["india", "unknown"]})
     assert filled({"country_india": 1}, seen).values["country"] == "india"
     assert isinstance(PayloadReader(USE_CASE, cold_start(), EVERYTHING).fill([{"country_india": 1}])[0], list)
+
+
+def test_few_unknown_names_of_a_batch_are_looked_for(searches: list[str]) -> None:
+    batch = [{"totl_visits": 1, **{f"name_{number}_{at}": 1 for at in range(30)}} for number in range(20)]
+    for faults in PayloadReader(USE_CASE, cold_start(), EVERYTHING).fill(batch):
+        assert isinstance(faults, list)
+        assert len(faults) == 31
+        assert faults[0].detail == "'x_education' declares no 'totl_visits'. Did you mean 'total_visits'?"
+    assert len(searches) == len(set(searches)) == 100
