@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from leadmill import settings
-from leadmill.storage.database import arrow_connection, copy_connection, engine
+from leadmill.storage.database import _engine, arrow_connection, copy_connection, engine
 
 
 @pytest.fixture
@@ -43,3 +43,14 @@ def test_every_kind_of_connection_is_in_utc_and_keeps_the_options_of_the_url() -
         with arrow_connection(url) as arrow, arrow.cursor() as cursor:
             cursor.execute(asked)
             assert cursor.fetchone() == expected
+
+
+def test_a_connection_is_waited_for_ten_seconds_unless_the_url_says_otherwise(postgres: dict[str, str]) -> None:
+    url = settings.current().database_url
+    for given, seconds in ((url, "10"), (f"{url}?connect_timeout=3", "3")):
+        made = _engine(given)
+        with made.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            assert driver.info.dsn_parameters["connect_timeout"] == seconds
+        made.dispose()

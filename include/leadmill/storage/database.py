@@ -24,8 +24,10 @@ def _options(address: str) -> str:
 
 @cache
 def _engine(url: str) -> Engine:
+    given = make_url(url)
     return create_engine(
-        make_url(url).set(drivername="postgresql+psycopg2"),
+        # A server that does not even refuse would be waited for as long as the kernel likes: minutes.
+        given.set(drivername="postgresql+psycopg2", query={"connect_timeout": "10", **given.query}),
         pool_pre_ping=True,
         pool_size=4,
         # Parameters may be customers' values or model files: no error message shows them.
