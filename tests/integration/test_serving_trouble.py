@@ -31,6 +31,7 @@ from leadmill.scoring.scorer import scorer
 
 # Five minutes: SOAK_SECONDS=300 ./leadmill test tests/integration/test_serving_trouble.py -k soak
 SOAK = float(os.environ.get("SOAK_SECONDS", "30"))
+MODEL_ROUTES = (("GET", "/model"), ("GET", "/models"), ("GET", "/models/1"), ("POST", "/models/2/choose"))
 SCRIPT = Path(__file__).parents[1] / "soak.lua"
 
 
@@ -159,6 +160,8 @@ def test_the_database_away_is_503_with_retry_after(api: Api) -> None:
         found = api.post("/predict", {"lead_id": key})
         assert (found.status_code, found.json()["type"]) == (503, "urn:leadmill:problem:unavailable")
         assert found.headers["retry-after"]
+        for method, path in MODEL_ROUTES:
+            away_is_503(api, method, path)
         assert time.monotonic() - began < 5
         assert api.client.get("/readyz").status_code == 503
         assert api.client.get("/healthz").status_code == 200
@@ -167,6 +170,24 @@ def test_the_database_away_is_503_with_retry_after(api: Api) -> None:
     finally:
         server.start(chosen.postgres)
     until(lambda: api.post("/predict", {"lead_id": key}).status_code == 200)
+
+
+def test_the_database_of_mlflow_away_alone_is_503_with_retry_after(api: Api) -> None:
+    with psycopg.connect(settings.current().database_url, autocommit=True) as connection:
+        connection.execute("ALTER DATABASE mlflow ALLOW_CONNECTIONS false")
+        try:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'mlflow'")
+            for method, path in MODEL_ROUTES[1:]:
+                away_is_503(api, method, path)
+        finally:
+            connection.execute("ALTER DATABASE mlflow ALLOW_CONNECTIONS true")
+    until(lambda: api.client.get(f"{ROUTE}/models").status_code == 200)
+
+
+def away_is_503(api: Api, method: str, path: str) -> None:
+    found = api.client.request(method, ROUTE + path)
+    assert (found.status_code, found.json()["type"]) == (503, "urn:leadmill:problem:unavailable"), (path, found.text)
+    assert found.headers["retry-after"]
 
 
 def test_two_hundred_reloads_leave_the_memory_as_it_was(api: Api) -> None:

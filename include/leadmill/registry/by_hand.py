@@ -10,6 +10,7 @@ from leadmill.registry.champion import champion_version
 from leadmill.registry.crown import crown
 from leadmill.registry.ledger import Decision
 from leadmill.registry.provenance import training_data
+from leadmill.registry.store import database_said
 from leadmill.spec import UseCase
 from leadmill.storage.database import use_case_lock
 
@@ -47,6 +48,7 @@ def rollback(use_case: UseCase, actor: str, reason: str = NO_REASON) -> Decision
         return _crown(use_case, "rolled_back", wanted, serving, actor, reason)
 
 
+@database_said()
 def choose(use_case: UseCase, version: str, actor: str, reason: str = NO_REASON) -> Decision:
     """Make a registered version champion whatever the gate said of it; recorded with who, why and that verdict.
 

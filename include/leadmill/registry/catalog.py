@@ -60,9 +60,11 @@ class RunPage:
     artifacts: tuple[str, ...]
 
 
+@store.database_said()
 def list_models(use_case: UseCase) -> list[ListedModel]:
     """Every registered version, newest first."""
-    serving, decided = champion_version(use_case), ledger.decisions(use_case.name)
+    # Our own database first: where the server is away, MLflow's client would look for it for minutes.
+    decided, serving = ledger.decisions(use_case.name), champion_version(use_case)
     return [
         ListedModel(row, row.version == serving, next((item for item in decided if item.version == row.version), None))
         for row in ledger.models(use_case.name)
@@ -79,6 +81,7 @@ def reigns(use_case: UseCase) -> list[Reign]:
     return found
 
 
+@store.database_said()
 def show_model(use_case: UseCase, version: str) -> ShownModel:
     """One version. Raises UnknownVersion."""
     row = ledger.known_model(use_case.name, version)

@@ -2,10 +2,13 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from leadmill import settings
 from leadmill.errors import PromotionRefused
@@ -45,6 +48,21 @@ def _client(uri: str) -> "MlflowClient":
     # Of two processes that make the tables at once, MLflow lets one fail.
     with use_case_lock("mlflow/tables"):
         return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+@contextmanager
+def database_said() -> Iterator[None]:
+    """Where MLflow's database is away, SQLAlchemy's own error comes out of the block, as it would of our database."""
+    try:
+        yield
+    except Exception as error:
+        said = error.__cause__
+        if isinstance(said, OperationalError | InterfaceError):
+            from mlflow.exceptions import MlflowException
+
+            if isinstance(error, MlflowException):
+                raise said from said.orig
+        raise
 
 
 def experiment_id(use_case: UseCase) -> str:

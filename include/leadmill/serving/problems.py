@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -104,6 +105,11 @@ def install(app: FastAPI, use_cases: Sequence[str]) -> None:
         made = Problem(kind, detail[:500], headers=dict(error.headers or {}))
         return made.response(request_id_of(request))
 
+    async def away(request: Request, error: Exception) -> Response:
+        assert isinstance(error, DBAPIError)
+        log.warning("the database is away: %s", type(error.orig).__name__)
+        return unavailable().response(request_id_of(request))
+
     async def internal(request: Request, error: Exception) -> Response:
         log.error("failed", exc_info=error, extra={"request_id": request_id_of(request)})
         made = Problem("internal", "The service failed; its log says why under this request_id.")
@@ -111,6 +117,8 @@ def install(app: FastAPI, use_cases: Sequence[str]) -> None:
 
     app.add_exception_handler(Problem, problem)
     app.add_exception_handler(HTTPException, http)
+    for kind in (OperationalError, InterfaceError):
+        app.add_exception_handler(kind, away)
     app.add_exception_handler(Exception, internal)
 
 
