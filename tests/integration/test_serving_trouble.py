@@ -184,6 +184,12 @@ def test_the_database_of_mlflow_away_alone_is_503_with_retry_after(api: Api) -> 
     until(lambda: api.client.get(f"{ROUTE}/models").status_code == 200)
 
 
+def test_the_source_away_is_503_where_its_clock_is_asked(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", "postgresql://nobody@127.0.0.1:1/none")
+    settings.current.cache_clear()
+    away_is_503(api, "POST", "/models/1/choose")
+
+
 def away_is_503(api: Api, method: str, path: str) -> None:
     found = api.client.request(method, ROUTE + path)
     assert (found.status_code, found.json()["type"]) == (503, "urn:leadmill:problem:unavailable"), (path, found.text)

@@ -58,10 +58,12 @@ class Champion:
 
 def champion_version(use_case: UseCase) -> str | None:
     """Version that the alias ``champion`` names, or None; the alias is the only truth about who serves."""
+    # First, because MLflow is quiet only where it is told before it is imported.
+    client = store.client()
     from mlflow.exceptions import MlflowException
 
     try:
-        return str(store.client().get_model_version_by_alias(use_case.name, store.CHAMPION).version)
+        return str(client.get_model_version_by_alias(use_case.name, store.CHAMPION).version)
     except MlflowException as error:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from leadmill.errors import nearest
+from leadmill.errors import SourceUnreachable, nearest
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger("leadmill.serving")
@@ -82,6 +82,12 @@ def unavailable() -> Problem:
     return Problem("unavailable", detail, headers={"Retry-After": "2"})
 
 
+def source_unavailable() -> Problem:
+    """The warehouse, whose clock is asked where something is decided, is away."""
+    detail = "The source's database does not answer, so nothing was changed. Try again in a few seconds."
+    return Problem("unavailable", detail, headers={"Retry-After": "5"})
+
+
 def nothing_yet() -> Problem:
     """The tables of a use case are made by its first ETL."""
     return Problem("no-data", "No features were published yet: run the ETL first.", headers={"Retry-After": "60"})
@@ -110,6 +116,10 @@ def install(app: FastAPI, use_cases: Sequence[str]) -> None:
         log.warning("the database is away: %s", type(error.orig).__name__)
         return unavailable().response(request_id_of(request))
 
+    async def source_away(request: Request, error: Exception) -> Response:
+        log.warning("%s", error)
+        return source_unavailable().response(request_id_of(request))
+
     async def internal(request: Request, error: Exception) -> Response:
         log.error("failed", exc_info=error, extra={"request_id": request_id_of(request)})
         made = Problem("internal", "The service failed; its log says why under this request_id.")
@@ -119,6 +129,7 @@ def install(app: FastAPI, use_cases: Sequence[str]) -> None:
     app.add_exception_handler(HTTPException, http)
     for kind in (OperationalError, InterfaceError):
         app.add_exception_handler(kind, away)
+    app.add_exception_handler(SourceUnreachable, source_away)
     app.add_exception_handler(Exception, internal)
 
 
