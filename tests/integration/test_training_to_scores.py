@@ -98,6 +98,9 @@ def test_every_task_again_leaves_the_same(trained: Trained, monkeypatch: pytest.
     before = query("SELECT * FROM ops.models"), query("SELECT * FROM ops.promotions"), run_page(trained.run_id)
     monkeypatch.setattr("leadmill.registry.begin.training_frame", lambda *_: pytest.fail("the frame was read anew"))
     assert begin_training(use_case, "train-1", "a test") == trained.run_id
+    # Whatever the spec asks for by now: the version has the figures of what was fitted.
+    found = fit(only(use_case, "hist_gradient_boosting"), trained.run_id)
+    assert {one.candidate for one in found} == set(use_case.model.competing)
     assert evaluate(use_case, trained.run_id) == trained.evaluation
     assert gate(use_case, trained.run_id, "tester") == trained.verdict
     assert promote(use_case, trained.run_id, "tester") == trained.promotion

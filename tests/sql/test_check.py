@@ -220,6 +220,8 @@ def test_a_person_may_release_a_blocked_window(crm: Warehouse) -> None:
 
 def test_a_window_may_be_released_though_nothing_is_left_of_it(crm: Warehouse) -> None:
     insert(crm, [bad(1), bad(2)])
+    with pytest.raises(WindowBlocked):
+        checked(x_education())
     address, _ = checked(x_education(), Release("vera", "test rows"))
     assert impute_encode(x_education(), address).rows == 0
     check_features(x_education(), address, "test")
@@ -233,8 +235,18 @@ def test_a_release_needs_a_reason(reason: str) -> None:
         Release("vera", reason)
 
 
+def test_a_release_is_for_a_window_that_somebody_has_seen_blocked(crm: Warehouse) -> None:
+    """Another run may have published the one that was meant."""
+    insert(crm, [bad(1), lead(2)])
+    with pytest.raises(WindowBlocked):
+        checked(x_education(), Release("vera", "of the window before"))
+    assert query("SELECT status, released_by FROM ops.windows") == [{"status": "blocked", "released_by": None}]
+
+
 def test_a_release_holds_for_one_attempt_only(crm: Warehouse) -> None:
     insert(crm, [bad(1), lead(2)])
+    with pytest.raises(WindowBlocked):
+        checked(x_education())
     checked(x_education(), Release("vera", "known"))
     with pytest.raises(WindowBlocked):
         checked(x_education())
@@ -284,6 +296,8 @@ def test_prepared_rows_gone_missing_block_the_window(crm: Warehouse) -> None:
 
 def test_a_published_window_is_left_alone_when_its_tasks_run_again(crm: Warehouse) -> None:
     insert(crm, [bad(1), lead(2)])
+    with pytest.raises(WindowBlocked):
+        checked(x_education())
     address, _ = checked(x_education(), Release("vera", "known"))
     impute_encode(x_education(), address)
     check_features(x_education(), address, "test")

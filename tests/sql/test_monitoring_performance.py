@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from event_support import BEGIN, DAY, Crm, leads
+from event_support import BEGIN, DAY, Crm, execute, leads
 from monitoring_support import outcome, published_window, score, write, written_scores
 from support import key, query
 
@@ -135,3 +135,8 @@ def test_scores_that_rank_far_below_the_holdout_of_their_version_open_an_alert(
     alerts = query("SELECT subject, message FROM ops.alerts WHERE kind = 'ranking' AND closed_at IS NULL")
     assert {row["subject"] for row in alerts} == {"30 days", "90 days"}
     assert all("far below the holdout's" in row["message"] for row in alerts)
+    # A version that somebody chose though its holdout had one class: there is nothing to fall below.
+    unknown = {"holdout": {"metrics": {"roc_auc": {"value": None}}}}
+    execute("UPDATE ops.models SET metrics = %s", [json.dumps(unknown)])
+    watch_performance(leads(), "unknown")
+    assert query("SELECT FROM ops.alerts WHERE kind = 'ranking' AND closed_at IS NULL") == []

@@ -20,6 +20,7 @@ from support import key, query
 
 from leadmill.features.history import training_frame
 from leadmill.features.training_rows import entity_rows_sql
+from leadmill.study.data import read_study_data
 from leadmill.training.split import temporal_holdout
 
 OPEN, LAST_SECOND, TOO_LATE, AT_AGE, RECORDED_LATER, DELETED, DELETED_LATER = range(1, 8)
@@ -146,3 +147,15 @@ def test_the_holdout_purges_what_matured_after_it_began() -> None:
     frame.loc[5, "lead_id"] = frame.loc[90, "lead_id"]
     again = temporal_holdout(leads(), frame)
     assert set(split.train) - set(again.train) == {5}
+
+
+def test_a_study_knows_outcomes_as_far_as_they_were_read(crm: Crm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ETL that lags has not read how the newest leads ended: they are no negatives."""
+    monkeypatch.setattr("leadmill.study.data.study_data", lambda use_case, frame, moment, rejected: (frame, moment))
+    crm.move_clock(END + 30 * DAY)
+    try:
+        frame, moment = read_study_data(leads())
+    finally:
+        crm.move_clock(END + leads().source.safety_lag)
+    assert moment == END
+    pd.testing.assert_frame_equal(frame, training_frame(leads(), END))

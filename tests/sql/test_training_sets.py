@@ -160,3 +160,12 @@ def test_of_a_snapshot_neither_while_the_clock_stands_still(crm: Warehouse) -> N
     assert training_frame(use_case)["label"].tolist() == [1, 1, 0, 1]
     assert len(query("SELECT FROM features.x_education_labels_replaced")) == 1
     assert cutoff == Cutoff(START, 1)
+
+
+def test_a_snapshots_row_without_a_label_teaches_nothing(crm: Warehouse) -> None:
+    """The newest label that says something counts, as monitoring has it."""
+    crm.insert([lead(1, converted="1"), lead(2, converted="0"), lead(3, converted="0")], START - timedelta(minutes=5))
+    crm.move_clock(START)
+    run_etl(x_education())
+    execute("UPDATE features.x_education_labels SET label = NULL WHERE lead_id = %s", [key(3)])
+    assert training_frame(x_education())["label"].tolist() == [1, 0]

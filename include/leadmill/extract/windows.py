@@ -28,6 +28,7 @@ class Window:
     prepared: int | None
     read: int
     keys_once: bool | None
+    blocked_reason: str | None
 
     @property
     def address(self) -> str:
@@ -36,7 +37,8 @@ class Window:
 
 
 _COLUMNS = (
-    "window_id, use_case, since, until, source_now, status, attempts, accepted, rejected, prepared, read, keys_once"
+    "window_id, use_case, since, until, source_now, status, attempts, accepted, rejected, prepared, read, keys_once, "
+    "blocked_reason"
 )
 
 
@@ -65,7 +67,7 @@ def open_window(use_case: UseCase, run_id: str) -> Window | None:
         row = connection.execute(
             text(
                 "UPDATE ops.windows SET until = greatest(until, :until), source_now = :now, status = 'open', "
-                "attempts = attempts + 1, blocked_reason = NULL, run_id = :run, "
+                "attempts = attempts + 1, run_id = :run, "
                 "released_by = NULL, release_reason = NULL, accepted = NULL, rejected = NULL, prepared = NULL, "
                 "keys_once = NULL, donors = NULL, waiting = 0, spec_version = :version, "
                 "already_seen = NULL, read = 0 "

@@ -51,7 +51,7 @@ def _known_at_load(use_case: UseCase, cutoff: datetime, since: datetime | None, 
         f"SELECT l.{key}, {moment} AS event_timestamp, f.event_timestamp AS as_of, l.label, "
         "1.0::float8 AS weight "
         f"FROM (SELECT DISTINCT ON ({key}) {key}, label FROM {labels_sql(use_case, window)} AS l "
-        f"WHERE known_at <= {moment} ORDER BY {key}, known_at DESC) AS l "
+        f"WHERE known_at <= {moment} AND label IS NOT NULL ORDER BY {key}, known_at DESC) AS l "
         f"JOIN (SELECT DISTINCT ON ({key}) {key}, event_timestamp FROM {names.features_table(use_case)} "
         f"WHERE event_timestamp <= {moment} AND created_timestamp <= {moment}"
         f"{_written(window, '')} ORDER BY {key}, event_timestamp DESC) "

@@ -163,9 +163,12 @@ def _alarms(use_case: UseCase, found: Performance) -> tuple[str, ...]:
 
 
 def _holdout_auc(use_case: UseCase, versions: dict[str, int]) -> float | None:
-    """Area under the ROC curve that the version which issued most of the scores showed on its holdout."""
+    """Area under the ROC curve that the version which issued most of the scores showed on its holdout; None where that
+    had one class only.
+    """
     row = model(use_case.name, max(versions, key=lambda version: versions[version]))
-    return None if row is None else float(row.metrics["holdout"]["metrics"]["roc_auc"]["value"])
+    area = None if row is None else row.metrics["holdout"]["metrics"]["roc_auc"]["value"]
+    return None if area is None else float(area)
 
 
 def _row(found: Performance, now: datetime) -> dict[str, Any]:

@@ -21,7 +21,10 @@ from leadmill.storage.database import copy_connection, engine, use_case_lock
 
 @dataclass(frozen=True)
 class Release:
-    """A person's decision to let a window through that a batch rule blocks."""
+    """A person's decision to let a window through that a batch rule has blocked.
+
+    It is for what the person has seen: a window that was not blocked before this attempt is judged without it.
+    """
 
     author: str
     reason: str
@@ -230,6 +233,7 @@ def _pass_or_block(
         f"{use_case.source.max_rejected_share:.0%}. {checked.what_broke()}"
     )
     too_many = checked.rejected > _bearable(use_case, total)
+    release = release if window.blocked_reason else None
     if too_many and release is None:
         values |= {"status": "blocked", "blocked": reason[:2000]}
     elif too_many and release is not None:

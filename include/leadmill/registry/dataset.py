@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from leadmill.errors import NotEnoughData
+from leadmill.errors import NotEnoughData, NotTrainable
 from leadmill.learning import Gate
 from leadmill.registry import store
 from leadmill.spec import UseCase
 from leadmill.training.data import AS_OF, LABEL, WEIGHT, Rows, rows_of
 from leadmill.training.edges import Edges, learned_edges
 from leadmill.training.inputs import ModelInput, model_inputs
+from leadmill.training.results import FOLDS
 from leadmill.training.split import Split, temporal_holdout
 
 FOLDER, FILE = "data", "frame.parquet"
@@ -93,18 +94,34 @@ def drift_onset(run_id: str) -> pd.Timestamp | None:
     return pd.Timestamp(onset) if onset else None
 
 
+def _check_learnable(use_case: UseCase, train: Rows, split: Split) -> None:
+    """Each fold needs an entity of either class."""
+    if use_case.classes:
+        return
+    for what, of_class in (("with a positive row", train.y == 1), ("with a negative row", train.y == 0)):
+        entities = len(np.unique(train.groups[of_class]))
+        if entities < FOLDS:
+            raise NotTrainable(
+                use_case.name,
+                f"{entities:,} entities {what} teach before the holdout begins ({split.begins.isoformat()}), and "
+                f"{FOLDS} folds need one each",
+            )
+
+
 def training_set(use_case: UseCase, run_id: str) -> TrainingSet:
     """The run's rows, split anew; the split is a function of the rows, and of the onset of drift kept with the run.
 
     Raises NotTrainable.
     """
     frame = stored_frame(run_id)
-    inputs = model_inputs(use_case)
+    # A feature that was added since is none of the run's.
+    inputs = tuple(item for item in model_inputs(use_case) if item.name in frame.columns)
     onset = drift_onset(run_id)
     split = temporal_holdout(use_case, frame, onset)
     edges = _edges(use_case, frame.iloc[split.train]) if use_case.classes else None
     rows = rows_of(use_case, frame, inputs, edges)
     train = rows.take(split.train)
+    _check_learnable(use_case, train, split)
     if onset is not None:
         train = train.favouring((frame[AS_OF].iloc[split.train] >= onset).to_numpy())
     return TrainingSet(frame, inputs, split, train, rows.take(split.holdout))

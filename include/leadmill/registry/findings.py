@@ -14,7 +14,7 @@ from leadmill.registry.dataset import TrainingSet
 from leadmill.registry.naive_said import naive_said
 from leadmill.registry.parameters import Tuned
 from leadmill.spec import UseCase
-from leadmill.training.alerts import Alerts, alerts_within, days_of
+from leadmill.training.alerts import Alerts, alerts_within, days_held
 from leadmill.training.banded import Model
 from leadmill.training.cost_curve import CostPoint, cost_curve
 from leadmill.training.data import Rows, rows_of
@@ -97,7 +97,7 @@ def chosen_out_of_fold(use_case: UseCase, candidate: str, rows: TrainingSet, mod
     costs = use_case.decision.costs
     newest = rows.holdout.restricted(model_inputs(use_case, candidate=candidate))
     answers = probabilities(model, newest.x)
-    alerts = _alerts(use_case, newest, answers, days_of(rows.frame.iloc[rows.split.holdout]))
+    alerts = _alerts(use_case, newest, answers, days_held(rows.frame, rows.split))
     threshold = _within(cheapest(rows.train.y, asked, rows.train.weight, costs), alerts)
     held = outcomes(newest, answers, threshold, costs)
     taught = outcomes(rows.train, asked, threshold, costs)

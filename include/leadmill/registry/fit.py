@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from leadmill.errors import LeadmillError, examples
 from leadmill.registry import documents, store
 from leadmill.registry.dataset import TrainingSet, training_set
 from leadmill.registry.parameters import Tuned, kept_with
@@ -24,13 +25,17 @@ def fit(use_case: UseCase, run_id: str) -> list[CrossValidation]:
     """Cross-validate and fit each candidate of the spec on the run's training rows, simple to complex.
 
     With the parameters that tuning has left, or the defaults. Everything is stored under fixed names, so fitting again
-    replaces it. Raises NotTrainable.
+    replaces it; of a run that has made its version nothing is fitted again, because that has its figures. Raises
+    NotTrainable, and LeadmillError where the run's rows lack a feature that was added since.
     """
+    if store.tag(run_id, "version"):
+        return documents.cross_validations(run_id)
     rows = training_set(use_case, run_id)
     tuned = kept_with(use_case, run_id)
     found = []
     for candidate in use_case.model.competing:
         given = tuned.get(candidate, Tuned()).params
+        _check_inputs(use_case, candidate, rows)
         result = cross_validate(use_case, candidate, rows.train, given)
         model = fit_model(use_case, candidate, model_inputs(use_case, candidate=candidate), rows.train, given)
         store_fitted(run_id, candidate, model)
@@ -40,6 +45,16 @@ def fit(use_case: UseCase, run_id: str) -> list[CrossValidation]:
     _log_params(use_case, run_id, tuned)
     tag_split(run_id, rows)
     return found
+
+
+def _check_inputs(use_case: UseCase, candidate: str, rows: TrainingSet) -> None:
+    known = {item.name for item in rows.inputs}
+    lacking = [item.name for item in model_inputs(use_case, candidate=candidate) if item.name not in known]
+    if lacking:
+        raise LeadmillError(
+            f"The rows of this training lack {examples(lacking)}: the spec of '{use_case.name}' has changed since they "
+            f"were put together. Start {use_case.name}_train again."
+        )
 
 
 def tag_split(run_id: str, rows: TrainingSet) -> None:

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from sqlalchemy import text
 
 from leadmill import names
-from leadmill.clock import source_now
 from leadmill.columns import Column
 from leadmill.errors import LeadmillError
-from leadmill.features.history import training_frame
+from leadmill.features.history import known_through, training_frame
 from leadmill.spec import UseCase
 from leadmill.storage.database import engine
 from leadmill.training.candidates import SEED
@@ -125,7 +124,7 @@ def read_study_data(use_case: UseCase) -> StudyData:
     """The labelled rows as of now, by the source's clock. Raises NothingToStudy and NotTrainable."""
     if not _published(use_case):
         raise NothingToStudy(use_case.name, "no feature was ever published")
-    moment = source_now(use_case)
+    moment = known_through(use_case)
     with warnings.catch_warnings():
         # Feast hands its psycopg connection to pandas.
         warnings.filterwarnings("ignore", "pandas only supports SQLAlchemy", UserWarning)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from leadmill.training.data import AS_OF, Rows
 from leadmill.training.metrics import Array
+from leadmill.training.split import Split
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class Alerts:
 def days_of(frame: pd.DataFrame) -> float:
     """Days from the first to the last row of a training frame."""
     return float((frame[AS_OF].max() - frame[AS_OF].min()).total_seconds()) / 86_400
+
+
+def days_held(frame: pd.DataFrame, split: Split) -> float:
+    """Days' worth of all rows that the held-out ones are: where a third of the entities judges, a third of the days."""
+    newest = int((frame[AS_OF] >= split.begins).sum())
+    return days_of(frame.iloc[split.holdout]) * len(split.holdout) / newest
 
 
 def alerts_within(rows: Rows, probability: Array, days: float, per_day: float) -> Alerts:

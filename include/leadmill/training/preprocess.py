@@ -75,5 +75,8 @@ def _one_hot() -> OneHotEncoder:
 
 
 def _bins(most: int) -> KBinsDiscretizer:
-    # Between observed values: a bin of counts begins at a count. Quantiles that are equal make fewer bins.
-    return KBinsDiscretizer(most, encode="ordinal", strategy="quantile", quantile_method="averaged_inverted_cdf")
+    # Between observed values: a bin of counts begins at a count. Quantiles that are equal make fewer bins. Of all rows:
+    # a sample would be another one at each fit.
+    return KBinsDiscretizer(
+        most, encode="ordinal", strategy="quantile", quantile_method="averaged_inverted_cdf", subsample=None
+    )

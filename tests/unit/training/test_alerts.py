@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leadmill.training.alerts import alerts_within, days_of
+from leadmill.training.alerts import alerts_within, days_held, days_of
 from leadmill.training.data import Rows
+from leadmill.training.split import Split
 
 Y = np.array([1, 1, 0, 1, 0, 0, 0, 0])
 P = np.array([0.9, 0.8, 0.7, 0.6, 0.6, 0.2, 0.1, 0.1])
@@ -34,6 +35,15 @@ def test_no_more_than_the_budget_and_ties_together(
     found = alerts_within(rows(), P, days=2, per_day=per_day)
     assert (found.threshold, found.raised) == (pytest.approx(threshold), raised)
     assert (found.precision, found.recall) == (pytest.approx(precision), pytest.approx(recall))
+
+
+def test_a_third_of_the_entities_has_a_third_of_the_days() -> None:
+    moments = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(np.arange(0, 9.5, 0.5), unit="D")
+    frame, begins = pd.DataFrame({"as_of": moments}), moments[6]
+    newest = np.arange(6, 19)
+    assert days_held(frame, Split(np.arange(6), newest, 0, begins)) == 6
+    third = newest[[0, 3, 6, 12]]
+    assert days_held(frame, Split(np.arange(6), third, 0, begins)) == pytest.approx(6 * 4 / 13)
 
 
 def test_a_thinned_row_counts_for_all_that_it_stands_for() -> None:

@@ -2,10 +2,18 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from leadmill.spec import UseCase
 from leadmill.training.inputs import model_frame, model_inputs
-from leadmill.training.preprocess import preprocessing, source_column
+from leadmill.training.preprocess import _bins, preprocessing, source_column
+
+
+@pytest.mark.filterwarnings("error")
+def test_bins_of_many_rows_are_the_same_at_each_fit() -> None:
+    many = np.random.default_rng(3).normal(size=(250_000, 1))
+    first, second = (_bins(4).fit(many).bin_edges_[0].tolist() for _ in range(2))
+    assert first == second
 
 
 def test_rare_levels_are_grouped_and_unseen_ones_read_as_rare(shop: UseCase, buyers: pd.DataFrame) -> None:
