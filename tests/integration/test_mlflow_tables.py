@@ -1,13 +1,17 @@
-"""MLflow's tables are made by whoever comes first, also where two come at once."""
+"""MLflow's tables: made by whoever comes first, and their addresses after the artifacts have moved."""
 
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import psycopg
 import pytest
+from support import x_education
 
 from leadmill import settings
+from leadmill.local import artifacts
+from leadmill.registry import store
 
 pytestmark = pytest.mark.slow
 
@@ -35,3 +39,27 @@ def test_processes_that_come_at_once_make_the_tables_once(postgres: dict[str, st
             assert made[0] == "fresh.alembic_version"
         finally:
             connection.execute("DROP SCHEMA fresh CASCADE")
+
+
+def test_models_follow_a_state_folder_that_has_moved(
+    postgres: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = tmp_path / "a folder", tmp_path / "another"
+    use_case = x_education().model_copy(update={"name": "moved"})
+    monkeypatch.setenv("LEADMILL_MLFLOW_ARTIFACTS", str(old))
+    settings.current.cache_clear()
+    experiment = store.experiment_id(use_case)
+    run = store.client().create_run(experiment).info.run_id
+    store.write_json(run, "figures.json", {"rows": 3})
+    url = settings.current().mlflow_url
+    assert not artifacts.follow(url, old)
+    # Where nothing of it is, nothing is changed.
+    assert not artifacts.follow(url, new)
+    old.rename(new)
+    assert artifacts.follow(url, new)
+    assert store.read_json(run, "figures.json") == {"rows": 3}
+    later = store.client().create_run(experiment).info.run_id
+    store.write_json(later, "figures.json", {})
+    assert (new / "moved" / later).is_dir()
+    assert not old.exists()
+    store.client().delete_experiment(experiment)

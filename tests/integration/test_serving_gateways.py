@@ -142,6 +142,16 @@ def test_lambda_answers_what_the_service_answers(api: Api, key: str, function: A
     assert (refused["statusCode"], json.loads(refused["body"])["status"]) == (401, 401)
 
 
+def test_the_template_passes_on_what_needs_a_key_alone() -> None:
+    text = (ROOT / "deploy" / "aws" / "template.yaml").read_text()
+    routes = [
+        line.partition("RouteKey:")[2].split(", Target")[0].strip(' "')
+        for line in text.splitlines()
+        if "RouteKey" in line
+    ]
+    assert routes == ["ANY /api/{proxy+}", "GET /healthz"]
+
+
 def test_the_template_is_accepted_by_cfn_lint() -> None:
     template = ROOT / "deploy" / "aws" / "template.yaml"
     linter = Path(sys.executable).with_name("cfn-lint")

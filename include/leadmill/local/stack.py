@@ -44,6 +44,7 @@ def environment() -> dict[str, str]:
 
 def up(progress: Progress = _silent) -> dict[str, str]:
     """Start what does not run yet and wait until all is healthy; the stack's environment, applied to this process."""
+    from leadmill.local import artifacts
     from leadmill.storage import api_keys, migrate
 
     state = folder()
@@ -61,6 +62,8 @@ def up(progress: Progress = _silent) -> dict[str, str]:
         # The scheduler comes after this: DAGs that are not paused would at once run on an older version's tables.
         progress("Bringing leadmill's tables up to date")
         migrate.upgrade()
+        if artifacts.follow(settings.current().mlflow_url, settings.current().mlflow_artifacts):
+            progress("The state folder has moved: MLflow's addresses of models follow")
         api_keys.keep(environment()["LEADMILL_API_KEY"], "this local stack", api_keys.SCOPES)
         since = None
         if not running:
