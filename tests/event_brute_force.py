@@ -70,25 +70,30 @@ def known(fact: Fact) -> Known:
 
 
 class Ledger:
-    """Facts as windows saw them: of each content the first copy, judged as it was recorded then."""
+    """Facts as windows saw them: of each content the first copy, judged as it was recorded then; a rejected one is
+    judged again where a later window has it recorded at another time.
+    """
 
     def __init__(self) -> None:
         self.seen: set[tuple[Any, ...]] = set()
         self.accepted: dict[str, list[tuple[int, Known]]] = {}
         self.rejected: list[tuple[int, Fact]] = []
+        self._refused: set[tuple[Any, datetime]] = set()
 
     def window(self, number: int, visible: Iterable[Fact], since: datetime, until: datetime) -> None:
         """Take in what a window reads: the visible facts recorded in (since, until]."""
         new: dict[tuple[Any, ...], Fact] = {}
         for fact in visible:
             content = (fact.table, fact.values)
-            if since < fact.recorded_at <= until and content not in self.seen:
+            known_already = content in self.seen or (content, fact.recorded_at) in self._refused
+            if since < fact.recorded_at <= until and not known_already:
                 new[content] = min(new.get(content, fact), fact, key=lambda one: one.recorded_at)
-        self.seen |= set(new)
-        for fact in new.values():
+        for content, fact in new.items():
             if broken_rules(fact):
                 self.rejected.append((number, fact))
+                self._refused.add((content, fact.recorded_at))
             else:
+                self.seen.add(content)
                 self.accepted.setdefault(fact["lead_id"].lower(), []).append((number, known(fact)))
 
     def at(self, lead_id: str, moment: datetime, window: int) -> list[Known]:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from event_support import BEGIN, DAY, HOUR, Crm, activity, events, version
+from event_support import BEGIN, DAY, HOUR, MINUTE, Crm, activity, events, version
 from support import query
 
 __all__ = ["events"]
@@ -39,3 +39,14 @@ def test_a_rejected_fact_of_the_overlap_is_not_judged_twice(events: Crm) -> None
     events.run(version(2, BEGIN + HOUR + timedelta(seconds=2)), until=BEGIN + 2 * HOUR)
     assert kept("phone_conversation") == 0
     assert sum(rejected for _, _, rejected, _ in counted()) == 1
+
+
+def test_the_copy_of_the_overlap_does_not_stand_before_it(events: Crm) -> None:
+    planned = activity(1, "phone_conversation", BEGIN + 5 * HOUR, BEGIN + MINUTE)
+    events.run(version(1, BEGIN), planned, until=BEGIN + MINUTE)
+    assert kept("phone_conversation") == 0
+    events.run(planned.again(BEGIN + 6 * HOUR), until=BEGIN + 7 * HOUR)
+    read, accepted, rejected, seen = counted()[1]
+    assert (accepted, rejected) == (1, 0)
+    assert read - seen == 1 <= seen
+    assert kept("phone_conversation") == 1

@@ -35,9 +35,11 @@ def remove_repeated(use_case: UseCase, window: Window, target: psycopg.Connectio
         "overlap": pgsql.Literal(use_case.source.overlap),
         "version": pgsql.Literal(use_case.version),
     }
-    statements = [_TWICE] if perhaps_twice else []
+    statements = []
     if window.since is not None:
         statements += [_FACT_KNOWN, _said_before(use_case)] if use_case.has_events else [_SNAPSHOT_KNOWN]
+    # Last: the first copy may be one of the overlap that was rejected, and another says something new.
+    statements += [_TWICE] if perhaps_twice else []
     target.execute(f"SET LOCAL work_mem = '{_WORK_MEM}'".encode())
     return sum(target.execute(statement.format(**parts)).rowcount for statement in statements)
 
