@@ -49,13 +49,19 @@ class Record:
 
 
 def record(state: StateFolder) -> Record | None:
-    """The supervisor's own record, None when there is none."""
+    """The supervisor's own record, None when there is none.
+
+    A checkout that was copied with its state holds the record of the original's supervisor, which is none of ours.
+    """
     try:
         stored = json.loads(state.supervisor.read_text())
     except FileNotFoundError:
         return None
+    process = processes.Identity(**stored["process"])
+    if process.alive() and processes.works_in(process.pid, state.root) is False:
+        return None
     components = (ComponentProcess(name, one["pid"], one["restarts"]) for name, one in stored["components"].items())
-    return Record(processes.Identity(**stored["process"]), tuple(components))
+    return Record(process, tuple(components))
 
 
 def alive(state: StateFolder) -> bool:
