@@ -74,17 +74,11 @@ def start(state: StateFolder, variables: dict[str, str]) -> None:
     """Start the supervisor (which must not be running) with this environment; it goes on without this process."""
     users = {"admin": variables["AIRFLOW_PASSWORD"], "viewer": variables["AIRFLOW_VIEWER_PASSWORD"]}
     write_private(password_file(state), json.dumps(users))
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-    own = {
-        processes.MARKER: str(state.root),
-        "SPT_NOENV": "1",  # process titles must not overwrite the marker in /proc
-        "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1", "localhost"])),
-    }
     state.supervisor.unlink(missing_ok=True)
     with (state.logs / "supervisor.log").open("a") as log:
         started = subprocess.Popen(
             [sys.executable, "-m", "leadmill.local.supervisor", str(state.root)],
-            env={**inherited, **variables, **own},
+            env=environment(state, variables),
             cwd=state.root,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -96,6 +90,20 @@ def start(state: StateFolder, variables: dict[str, str]) -> None:
         if started.poll() is not None or time.monotonic() > deadline:
             raise LeadmillError(f"Airflow's supervisor did not start: {last_lines(state, 'supervisor')}")
         time.sleep(0.02)
+
+
+def environment(state: StateFolder, variables: dict[str, str]) -> dict[str, str]:
+    """What the supervisor runs with: the caller's environment without what is another Airflow's, and ``variables``."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    # Some programs read the one spelling first and some the other: tasks would reach Airflow through the proxy.
+    direct = ",".join(filter(None, [os.environ.get("NO_PROXY"), os.environ.get("no_proxy"), "127.0.0.1", "localhost"]))
+    own = {
+        processes.MARKER: str(state.root),
+        "SPT_NOENV": "1",  # process titles must not overwrite the marker in /proc
+        "NO_PROXY": direct,
+        "no_proxy": direct,
+    }
+    return {**inherited, **variables, **own}
 
 
 def stop(state: StateFolder) -> None:

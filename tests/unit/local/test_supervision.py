@@ -1,6 +1,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -40,3 +41,16 @@ def test_a_copied_checkout_leaves_the_supervisor_of_the_original_alone(
     assert supervision.alive(original)
     supervision.stop(original)
     assert supervisor.wait(10) != 0
+
+
+def test_airflow_is_reached_without_the_proxy_however_the_shell_spells_its_exceptions(
+    original: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "upper.example")
+    monkeypatch.setenv("no_proxy", "lower.example")
+    asked = ("127.0.0.1", "localhost", "upper.example", "lower.example", "elsewhere.example")
+    script = f"import urllib.request as u; print([bool(u.proxy_bypass(host)) for host in {asked}])"
+    environment = supervision.environment(original, {})
+    said = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[True, True, True, True, False]"
