@@ -278,6 +278,7 @@ def connect() -> None:
     from leadmill.local import stack
     from leadmill.local.postgres import Server
 
+    stack.forget_other_servers()
     settings.apply(stack.environment())
     if not Server(stack.folder()).running():
         raise LeadmillError("The local services do not run. Start them with './leadmill up'.")

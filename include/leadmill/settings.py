@@ -70,6 +70,12 @@ def export(*variables: str) -> None:
     apply({name: required(name) for name in variables})
 
 
+def forget(beginning: str) -> None:
+    """Take every variable whose name begins so out of this process's environment."""
+    for name in [name for name in os.environ if name.startswith(beginning)]:
+        del os.environ[name]
+
+
 def _in_file(variable: str) -> str | None:
     file = os.environ.get(f"{variable}_FILE")
     if not file:

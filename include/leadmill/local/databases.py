@@ -30,9 +30,18 @@ class DatabaseRefused(LeadmillError):
     def __init__(self, user: str, port: int, reason: str) -> None:
         self.user = user
         super().__init__(
-            f"The embedded PostgreSQL on port {port} refused the user '{user}': {reason.strip()}. Where secrets.json "
-            "was changed, put the original back; './leadmill reset' starts afresh (that deletes the local databases)."
+            f"The embedded PostgreSQL on port {port} refused the user '{user}': {reason.strip()}. {_remedy(reason)}"
         )
+
+
+def _remedy(reason: str) -> str:
+    # libpq gives no code for what is refused at the door. Whoever is told of a reset may do it: only where it helps.
+    if "password authentication failed" not in reason:
+        return "'./leadmill doctor' says what is wrong."
+    return (
+        "Where secrets.json was changed, put the original back; "
+        "'./leadmill reset' starts afresh (that deletes the local databases)."
+    )
 
 
 def connect(port: int, user: str, password: str, database: str) -> psycopg.Connection:

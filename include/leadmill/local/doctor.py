@@ -22,12 +22,14 @@ Check = Callable[[], Iterable[Finding]]
 
 def examine() -> list[Finding]:
     """Every finding, in the order in which to read them: a fault early in the list may explain the later ones."""
+    from leadmill.local import stack
     from leadmill.local.checks_airflow import AIRFLOW_CHECKS
     from leadmill.local.checks_machine import MACHINE_CHECKS
     from leadmill.local.checks_postgres import POSTGRES_CHECKS
     from leadmill.local.checks_use_cases import USE_CASE_CHECKS
     from leadmill.local.checks_windows import WINDOW_CHECKS
 
+    stack.forget_other_servers()
     checks = (*MACHINE_CHECKS, *USE_CASE_CHECKS, *POSTGRES_CHECKS, *WINDOW_CHECKS, *AIRFLOW_CHECKS)
     return [finding for check in checks for finding in check()]
 

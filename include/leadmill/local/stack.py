@@ -42,6 +42,15 @@ def environment() -> dict[str, str]:
     return env.variables(settings.current().home, state, credentials.load(state.secrets), remembered)
 
 
+def forget_other_servers() -> None:
+    """Drop the PG* variables of the user's shell, which libpq would take for whatever a URL does not say.
+
+    They are some other server's: with PGSSLMODE=require ours would not be reached. The connection of a use case to a
+    server of its own says in its URL what it needs (``?sslmode=require``).
+    """
+    settings.forget("PG")
+
+
 def up(progress: Progress = _silent) -> dict[str, str]:
     """Start what does not run yet and wait until all is healthy; the stack's environment, applied to this process."""
     from leadmill.local import artifacts
@@ -104,6 +113,7 @@ def start_postgres() -> dict[str, str]:
     """Start Postgres with its roles and databases (made when missing); the stack's environment."""
     from leadmill.local import databases  # psycopg takes a quarter of a second, which status need not wait for
 
+    forget_other_servers()
     state = folder()
     state.create()
     known = credentials.load_or_create(state.secrets)

@@ -16,8 +16,8 @@ from leadmill.local.state import StateFolder
 
 # The supervisor needs up to supervisor.STOP_SECONDS to end its components in good order.
 STOP_SECONDS = 12.0
-# Settings of another Airflow, left in the caller's shell, would mix with ours.
-FOREIGN = ("AIRFLOW__", "_AIRFLOW_", "_PIP_")
+# Settings of another Airflow or PostgreSQL, left in the caller's shell, would mix with ours.
+FOREIGN = ("AIRFLOW__", "_AIRFLOW_", "_PIP_", "PG")
 
 
 class ProcessesLeft(LeadmillError):
@@ -93,7 +93,7 @@ def start(state: StateFolder, variables: dict[str, str]) -> None:
 
 
 def environment(state: StateFolder, variables: dict[str, str]) -> dict[str, str]:
-    """What the supervisor runs with: the caller's environment without what is another Airflow's, and ``variables``."""
+    """What the supervisor runs with: the caller's environment without what is FOREIGN, and ``variables``."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     # Some programs read the one spelling first and some the other: tasks would reach Airflow through the proxy.
     direct = ",".join(filter(None, [os.environ.get("NO_PROXY"), os.environ.get("no_proxy"), "127.0.0.1", "localhost"]))

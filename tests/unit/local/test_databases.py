@@ -1,9 +1,12 @@
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from leadmill.local import credentials, databases, stack
+from leadmill import cli_data
+from leadmill.local import credentials, databases, doctor, stack
 
 
 def _query(url: str, statement: str) -> tuple[object, ...] | None:
@@ -66,8 +69,30 @@ def test_a_wrong_password_is_refused(postgres: dict[str, str]) -> None:
 
 
 def test_changed_secrets_are_told(postgres: dict[str, str]) -> None:
-    with pytest.raises(databases.DatabaseRefused, match=r"secrets\.json"):
+    with pytest.raises(databases.DatabaseRefused, match=r"secrets\.json.*reset"):
         databases.ensure(int(postgres["LEADMILL_PG_PORT"]), credentials.Credentials())
+
+
+@pytest.mark.parametrize("begin", [stack.start_postgres, cli_data.connect, doctor.examine])
+def test_what_the_shell_says_of_another_server_does_not_keep_us_from_ours(
+    postgres: dict[str, str], monkeypatch: pytest.MonkeyPatch, begin: Callable[[], object]
+) -> None:
+    monkeypatch.setenv("PGSSLMODE", "require")
+    monkeypatch.setenv("PGOPTIONS", "-c no_such_setting=1")
+    with pytest.raises(psycopg.OperationalError, match="SSL"):
+        psycopg.connect(postgres["LEADMILL_DATABASE_URL"])
+    begin()
+    assert _query(os.environ["LEADMILL_DATABASE_URL"], "SELECT current_user") == ("leadmill",)
+
+
+def test_a_reset_is_advised_for_no_other_reason_than_a_password(
+    postgres: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGSSLMODE", "require")
+    known = credentials.load(stack.folder().secrets)
+    with pytest.raises(databases.DatabaseRefused, match="SSL") as refused:
+        databases.ensure(int(postgres["LEADMILL_PG_PORT"]), known)
+    assert "reset" not in str(refused.value)
 
 
 def test_nothing_is_made_twice(postgres: dict[str, str]) -> None:

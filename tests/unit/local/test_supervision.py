@@ -43,6 +43,16 @@ def test_a_copied_checkout_leaves_the_supervisor_of_the_original_alone(
     assert supervisor.wait(10) != 0
 
 
+def test_what_the_shell_says_of_other_servers_is_not_handed_on(
+    original: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGSSLMODE", "require")
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+    environment = supervision.environment(original, {"LEADMILL_PG_PORT": "5433"})
+    assert not {"PGSSLMODE", "AIRFLOW__CORE__EXECUTOR"} & set(environment)
+    assert environment["LEADMILL_PG_PORT"] == "5433"
+
+
 def test_airflow_is_reached_without_the_proxy_however_the_shell_spells_its_exceptions(
     original: StateFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
