@@ -1,9 +1,10 @@
 """The doctor's checks of Airflow: components, broken DAG files, failed runs."""
 
 from collections.abc import Iterator
+from http import HTTPStatus
 
 from leadmill.local import stack, status, supervision
-from leadmill.local.airflow_api import Airflow, AirflowRefused, Run
+from leadmill.local.airflow_api import Airflow, AirflowRefused, Run, TaskInstance
 from leadmill.local.doctor import Check, Finding
 from leadmill.local.supervisor import API
 
@@ -65,10 +66,18 @@ def _failure(airflow: Airflow, run: Run) -> Finding:
     if not tasks:
         return Finding("Runs", "wrong", f"{run.dag_id}: run {run.run_id} failed", "Look at it in the Airflow UI.")
     task = tasks[0]
-    error = airflow.error(run.dag_id, run.run_id, task)
-    shown = "\n".join((error or "no error in its log: it was killed or lost").splitlines()[:SHOWN_LINES])
+    shown = "\n".join(_error(airflow, run, task).splitlines()[:SHOWN_LINES])
     remedy = f"Mend the cause, then clear the task or trigger {run.dag_id} again."
     return Finding("Runs", "wrong", f"{run.dag_id}, task {task.task_id} of {run.run_id}: {shown}", remedy)
+
+
+def _error(airflow: Airflow, run: Run, task: TaskInstance) -> str:
+    try:
+        return airflow.error(run.dag_id, run.run_id, task) or "no error in its log: it was killed or lost"
+    except AirflowRefused as refused:
+        if refused.status != HTTPStatus.NOT_FOUND:
+            raise
+        return "no log: it was marked as failed before it started"
 
 
 def _client() -> Airflow:

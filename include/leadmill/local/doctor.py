@@ -1,6 +1,6 @@
 """What is wrong with this checkout and its local stack, and how to mend it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,7 +31,15 @@ def examine() -> list[Finding]:
 
     stack.forget_other_servers()
     checks = (*MACHINE_CHECKS, *USE_CASE_CHECKS, *POSTGRES_CHECKS, *WINDOW_CHECKS, *AIRFLOW_CHECKS)
-    return [finding for check in checks for finding in check()]
+    return [finding for check in checks for finding in _findings(check)]
+
+
+def _findings(check: Check) -> Iterator[Finding]:
+    try:
+        yield from check()
+    except Exception as error:  # noqa: BLE001 - where something is wrong, any check may fail: the others still tell
+        name = check.__name__.replace("_", " ").capitalize()
+        yield Finding(name, "wrong", f"this could not be looked at: {type(error).__name__}: {str(error).strip()}")
 
 
 def something_wrong(findings: Iterable[Finding]) -> bool:

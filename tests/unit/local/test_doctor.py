@@ -1,13 +1,21 @@
+import json
 import os
+import threading
 from collections.abc import Iterator
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from leadmill import settings
-from leadmill.local import checks_machine, doctor, ports, stack
+from leadmill.local import checks_airflow, checks_machine, doctor, ports, stack
+from leadmill.local.airflow_api import Airflow, Run
 from leadmill.local.doctor import Finding
 from leadmill.local.state import StateFolder, StateNotWritable
+
+# As Airflow tells of a task that a person set to failed while it waited.
+FAILED = {"task_id": "publish", "map_index": -1, "state": "failed", "try_number": 0}
 
 
 @pytest.fixture
@@ -84,6 +92,46 @@ def test_a_stopped_stack_is_not_a_fault(no_stack: Path) -> None:
     }
     assert not doctor.something_wrong(one for one in findings if one.check in ("PostgreSQL", "Airflow"))
     assert not no_stack.exists(), "the doctor only looks"
+
+
+def test_a_check_that_fails_is_a_finding_among_the_others(no_stack: Path) -> None:
+    no_stack.mkdir()
+    stack.folder().supervisor.write_text("{")
+    findings = doctor.examine()
+    failed = {one.check: one for one in findings if "could not be looked at" in one.found}
+    assert "JSONDecodeError" in failed["Components healthy"].found
+    assert {one.level for one in failed.values()} == {"wrong"}
+    assert {one.check for one in findings} >= {"Python", "Lock", "Disk"}
+
+
+@pytest.fixture
+def answering() -> Iterator[Airflow]:
+    """A client of a server that has one failed task, and no log of it."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.say(HTTPStatus.NOT_FOUND if "/logs/" in self.path else HTTPStatus.OK, {"task_instances": [FAILED]})
+
+        def do_POST(self) -> None:
+            self.say(HTTPStatus.CREATED, {"access_token": "any"})
+
+        def say(self, status: HTTPStatus, found: object) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps(found).encode())
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever).start()
+        with Airflow(f"http://127.0.0.1:{server.server_port}", "admin", "any") as airflow:
+            yield airflow
+        server.shutdown()
+
+
+def test_a_task_that_was_failed_by_hand_before_it_started_has_no_log(answering: Airflow) -> None:
+    run = Run("leads_etl", "manual", "failed", "manual", {}, None, None, None)
+    finding = checks_airflow._failure(answering, run)
+    assert finding.level == "wrong"
+    assert "task publish of manual: no log" in finding.found
 
 
 def test_only_wrong_findings_count() -> None:
