@@ -23,7 +23,7 @@ if os.environ.get("FAKE_UV") == "hang":
     open(os.environ["FAKE_UV_REACHED"], "w").close()
     time.sleep(120)
 time.sleep(float(os.environ.get("FAKE_UV_SECONDS", "0")))
-pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "-r", sys.argv[-1]]
+pip = [sys.executable, "-P", "-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "-r", sys.argv[-1]]
 sys.exit(subprocess.run(pip).returncode)
 """
 
@@ -77,11 +77,11 @@ class Checkout:
         }
         return {**own, **variables}
 
-    def start(self, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str, folder: Path = Path("/"), **variables: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             [str(self.folder / "leadmill"), *arguments],
             env=self.environment(**variables),
-            cwd="/",
+            cwd=folder,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -108,6 +108,16 @@ def test_the_first_start_makes_the_environment_and_the_next_is_quick(checkout: C
     assert checkout.run("again") == (0, "leadmill 1.0 again", "")
     assert time.monotonic() - started < 1
     assert checkout.stamp.stat().st_mtime_ns == made
+
+
+def test_modules_of_the_callers_folder_and_path_are_not_imported(checkout: Checkout) -> None:
+    theirs = checkout.folder / "theirs"
+    theirs.mkdir()
+    for module in ("tiny", "venv", "pip"):
+        (theirs / f"{module}.py").write_text("raise SystemExit('imported theirs')\n")
+    for variables in ({}, {"PYTHONPATH": str(theirs)}, {"PYTHONHOME": str(theirs)}):
+        found = checkout.start(folder=theirs, **variables).communicate()
+        assert found[0].strip() == "leadmill 1.0", found[1]
 
 
 def test_pip_takes_over_where_uv_fails(checkout: Checkout) -> None:
