@@ -164,6 +164,9 @@ def _wait_until_healthy(
         while True:
             try:
                 waiting = [name for name, status in airflow.health(since).items() if status != "healthy"]
+                if not waiting:
+                    # Another checkout's Airflow, started at the same moment, may have our port: it does not let us in.
+                    airflow.dag_ids()
             except AirflowRefused:
                 waiting = ["api_server"]
             if api_health.health(variables["LEADMILL_API_URL"]) != "healthy":

@@ -1,13 +1,16 @@
 import fcntl
+import json
 import os
 import threading
 from collections.abc import Iterator
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from leadmill import settings
-from leadmill.local import stack
+from leadmill.local import airflow_api, stack
 from leadmill.local.state import NotAStateFolder
 
 
@@ -34,6 +37,28 @@ def test_reset_removes_what_an_interrupted_up_left(root: Path) -> None:
     stack.reset()
     assert not root.exists()
     stack.reset()
+
+
+def test_an_airflow_that_does_not_know_our_password_is_not_ours(root: Path) -> None:
+    class OfAnotherCheckout(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.say(HTTPStatus.OK, {name: {"status": "healthy"} for name in airflow_api.COMPONENTS})
+
+        def do_POST(self) -> None:
+            self.say(HTTPStatus.UNAUTHORIZED, {"detail": "Invalid credentials"})
+
+        def say(self, status: HTTPStatus, found: object) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps(found).encode())
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), OfAnotherCheckout) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        ours = {"AIRFLOW_USER": "admin", "AIRFLOW_PASSWORD": "ours", "AIRFLOW_URL": url, "LEADMILL_API_URL": url}
+        with pytest.raises(stack.StackNotHealthy):
+            stack._wait_until_healthy(stack.folder(), ours, lambda _: None, None)
+        server.shutdown()
 
 
 def test_who_waited_for_a_reset_begins_anew(root: Path) -> None:
