@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from rich import box
@@ -153,7 +154,7 @@ def _where_to_look(
         "Airflow": f"{airflow}  user {variables['AIRFLOW_USER']}  password {variables['AIRFLOW_PASSWORD']}",
         "Data Docs": f"{airflow}/leadmill/  (same login)",
         "API": f"{variables['LEADMILL_API_URL']}/docs  (key: ./leadmill env)",
-        "psql": f'eval "$(./leadmill env)"; {psql} "$LEADMILL_READER_URL" -c "{query}"',
+        "psql": f'eval "$(./leadmill env)"; {quote(str(psql))} "$LEADMILL_READER_URL" -c "{query}"',
         "Feast": f"./leadmill features get {use_case.name} {example}",
         "score": f"./leadmill score {use_case.name} {example}",
         "more data": f"{_more_data(use_case)}  (the watcher starts the rest)",

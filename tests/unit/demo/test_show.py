@@ -43,11 +43,15 @@ VARIABLES = {
 }
 
 
-def printed(width: int) -> str:
+def printed(width: int, psql: str = "/opt/psql") -> str:
     console = Console(file=io.StringIO(), width=width)
-    show(console, USE_CASE, FOUND, VARIABLES, Path("/opt/psql"))
+    show(console, USE_CASE, FOUND, VARIABLES, Path(psql))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+def test_the_line_for_psql_can_be_pasted_where_the_checkout_has_a_blank_in_its_path() -> None:
+    assert """; '/opt/lead mill/psql' "$LEADMILL_READER_URL" """ in printed(160, "/opt/lead mill/psql")
 
 
 @pytest.mark.parametrize("width", [80, 160])
