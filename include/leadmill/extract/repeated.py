@@ -18,8 +18,7 @@ def remove_repeated(use_case: UseCase, window: Window, target: psycopg.Connectio
     A snapshot's row is new when its content or its recorded time is. A fact is new when its content is: sent again it
     says nothing, whenever that was recorded, and the first recorded copy is kept; but one that was rejected is judged
     again when it is recorded again. Nor is it new where it was read before a column was declared that it has a value
-    for. ``perhaps_twice`` is false where no content came twice in the
-    window.
+    for. ``perhaps_twice`` is false where no content came twice in the window.
     """
     raw = pgsql.Identifier(*names.raw_table(use_case).split("."))
     first = target.execute(
@@ -37,9 +36,10 @@ def remove_repeated(use_case: UseCase, window: Window, target: psycopg.Connectio
     }
     statements = []
     if window.since is not None:
-        statements += [_FACT_KNOWN, _said_before(use_case)] if use_case.has_events else [_SNAPSHOT_KNOWN]
-    # Last: the first copy may be one of the overlap that was rejected, and another says something new.
-    statements += [_TWICE] if perhaps_twice else []
+        statements = [_FACT_KNOWN, _said_before(use_case)] if use_case.has_events else [_SNAPSHOT_KNOWN]
+    if perhaps_twice:
+        # Last: the first copy may be one of the overlap that was rejected, and another says something new.
+        statements.append(_TWICE)
     target.execute(f"SET LOCAL work_mem = '{_WORK_MEM}'".encode())
     return sum(target.execute(statement.format(**parts)).rowcount for statement in statements)
 

@@ -10,8 +10,6 @@ from leadmill.monitoring.profile import Profile
 from leadmill.monitoring.reference import Reference
 from leadmill.thresholds import Monitor
 
-_ALARMS = ("distribution", "missing", "new_levels")
-
 
 @dataclass(frozen=True)
 class Drift:
@@ -90,7 +88,8 @@ def compare(subject: str, recent: Profile, entities: int, reference: Reference, 
     missing, usual = shares
     alpha = limits.p_value / tests
     missing_p = comparison.shares_p_value(missing, usual, entities, reference.entities)
-    raised = {"missing": abs(missing - usual) > limits.missing and missing_p < alpha}
+    missed = abs(missing - usual) > limits.missing and missing_p < alpha
+    raised = {"distribution": False, "missing": missed, "new_levels": False}
     found, unknown = None, None
     if pair := standardised(recent, reference.profile):
         observed, expected = pair
@@ -118,7 +117,7 @@ def compare(subject: str, recent: Profile, entities: int, reference: Reference, 
         reference_missing=usual,
         missing_p_value=missing_p,
         new_share=unknown,
-        alarms=tuple(name for name in _ALARMS if raised.get(name) and enough),
+        alarms=tuple(name for name, beyond in raised.items() if beyond and enough),
     )
 
 

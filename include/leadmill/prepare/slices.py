@@ -67,8 +67,6 @@ class SliceFiller:
 
     def _parts(self, rows: "pa.Table") -> "Iterator[tuple[Imputer, pa.Table]]":
         """Rows of a batch and who is to fill them, slice by slice."""
-        import pyarrow as pa
-
         times, donors = _moments(rows["event_timestamp"]), rows["donor"].to_numpy().cumsum()
         # Rows that share the event time of the last batch's end are of its last slice.
         start, position = self._gathered, 0 if self._ended is None else int((times == self._ended).sum())
@@ -94,9 +92,8 @@ class SliceFiller:
             end = _end_of_ties(times, min(enough, len(rows)))
             if outdated and moment <= outdated:
                 # Late rows keep the imputer of then, whatever it still can fill.
-                kind = rows["event_timestamp"].type
-                through = _moments(pa.chunked_array([pa.array([outdated], kind)]))[0]
-                end = min(end, int(times.searchsorted(through, side="right")))
+                through = _as_moments([outdated], rows["event_timestamp"].type)
+                end = min(end, int(times.searchsorted(through, side="right")[0]))
             yield from self._slice(rows.slice(position, end - position))
             position, self._gathered = end, start + int(donors[end - 1])
 
@@ -125,7 +122,7 @@ class SliceFiller:
 
         ranked = sorted(self._versions, key=lambda imputer: (_through(imputer), imputer.version))
         recorded = rows["first_recorded_at"]
-        throughs = _moments(pa.chunked_array([pa.array([_through(one) for one in ranked], recorded.type)]))
+        throughs = _as_moments([_through(one) for one in ranked], recorded.type)
         chosen = throughs.searchsorted(_moments(recorded), side="left") - 1
         for index in np.unique(chosen).tolist():
             yield ranked[index] if index >= 0 else cold_start(), _only(rows, chosen == index)
@@ -157,6 +154,13 @@ def _moments(times: "pa.ChunkedArray") -> "NDArray[np.int64]":
 
     moments: NDArray[np.int64] = times.cast(pa.int64()).to_numpy()
     return moments
+
+
+def _as_moments(times: Sequence[datetime], kind: "pa.DataType") -> "NDArray[np.int64]":
+    """The times as numbers of the unit of ``kind``."""
+    import pyarrow as pa
+
+    return _moments(pa.chunked_array([pa.array(times, kind)]))
 
 
 def _through(imputer: Imputer) -> datetime:

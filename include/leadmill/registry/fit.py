@@ -31,11 +31,11 @@ def fit(use_case: UseCase, run_id: str) -> list[CrossValidation]:
     if store.tag(run_id, "version"):
         return documents.cross_validations(run_id)
     rows = training_set(use_case, run_id)
+    _check_inputs(use_case, rows)
     tuned = kept_with(use_case, run_id)
     found = []
     for candidate in use_case.model.competing:
         given = tuned.get(candidate, Tuned()).params
-        _check_inputs(use_case, candidate, rows)
         result = cross_validate(use_case, candidate, rows.train, given)
         model = fit_model(use_case, candidate, model_inputs(use_case, candidate=candidate), rows.train, given)
         store_fitted(run_id, candidate, model)
@@ -47,9 +47,11 @@ def fit(use_case: UseCase, run_id: str) -> list[CrossValidation]:
     return found
 
 
-def _check_inputs(use_case: UseCase, candidate: str, rows: TrainingSet) -> None:
-    known = {item.name for item in rows.inputs}
-    lacking = [item.name for item in model_inputs(use_case, candidate=candidate) if item.name not in known]
+def _check_inputs(use_case: UseCase, rows: TrainingSet) -> None:
+    asked = (
+        item.name for candidate in use_case.model.competing for item in model_inputs(use_case, candidate=candidate)
+    )
+    lacking = sorted({*asked} - {item.name for item in rows.inputs})
     if lacking:
         raise LeadmillError(
             f"The rows of this training lack {examples(lacking)}: the spec of '{use_case.name}' has changed since they "

@@ -28,8 +28,9 @@ Given = Mapping[str, Any]
 
 @dataclass
 class Read:
-    """What one payload says: raw text by feature, and what became of the rest of it."""
+    """What one payload says of the features that are ``taken``: raw text of each, and what became of the rest."""
 
+    taken: frozenset[str]
     texts: dict[str, str | None] = field(default_factory=dict)
     pointers: dict[str, str] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
@@ -84,14 +85,13 @@ class PayloadReader:
         return [self._result(one, rows[at]) if at in rows else one.faults for at, one in enumerate(read)]
 
     def _read(self, payload: Given, hints: Hints) -> Read:
-        read, groups = Read(), defaultdict[str, dict[str, bool]](dict)
-        taken = self._taken(payload)
+        read, groups = Read(self._taken(payload)), defaultdict[str, dict[str, bool]](dict)
         for name, value in payload.items():
             pointer = f"/payload/{name.replace('~', '~0').replace('/', '~1')}"
             if name in self._declared:
-                self._read_value(read, taken, name, value, pointer)
+                self._read_value(read, name, value, pointer)
             elif name in self._one_hot:
-                self._read_switch(read, taken, groups, name, value, pointer)
+                self._read_switch(read, groups, name, value, pointer)
             else:
                 said = f"'{self._use_case.name}' declares no '{name[:100]}'.{hints.of(name)}"
                 read.faults.append(Fault(pointer, said))
@@ -108,29 +108,21 @@ class PayloadReader:
         said = {*payload, *(feature for name in payload for feature, _ in self._one_hot.get(name, ()))}
         return self._used if self._derived <= said else self._used | self._given
 
-    def _read_value(self, read: Read, taken: frozenset[str], name: str, value: Any, pointer: str) -> None:
-        if name not in taken:
+    def _read_value(self, read: Read, name: str, value: Any, pointer: str) -> None:
+        if name not in read.taken:
             read.ignored.append(name)
         elif isinstance(value, dict | list):
             read.faults.append(Fault(pointer, "a number, a text, true, false or null is needed here"))
         else:
             read.texts[name], read.pointers[name] = _text(value), pointer
 
-    def _read_switch(
-        self,
-        read: Read,
-        taken: frozenset[str],
-        groups: dict[str, dict[str, bool]],
-        name: str,
-        value: Any,
-        pointer: str,
-    ) -> None:
+    def _read_switch(self, read: Read, groups: dict[str, dict[str, bool]], name: str, value: Any, pointer: str) -> None:
         if len(self._one_hot[name]) > 1:
             meant = " or ".join(f"{feature} = {level}" for feature, level in self._one_hot[name])
             read.faults.append(Fault(pointer, f"this may mean {meant}: give the feature's own value"))
             return
         feature, level = self._one_hot[name][0]
-        if feature not in taken:
+        if feature not in read.taken:
             read.ignored.append(name)
         elif not isinstance(value, int | float) or value not in _SWITCH:
             read.faults.append(Fault(pointer, f"a level of '{feature}' is on (1) or off (0)"))

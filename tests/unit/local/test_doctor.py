@@ -1,12 +1,12 @@
-import json
 import os
 import threading
 from collections.abc import Iterator
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from http_support import JsonHandler
 
 from leadmill import settings
 from leadmill.local import checks_airflow, checks_machine, doctor, ports, stack
@@ -108,17 +108,12 @@ def test_a_check_that_fails_is_a_finding_among_the_others(no_stack: Path) -> Non
 def answering() -> Iterator[Airflow]:
     """A client of a server that has one failed task, and no log of it."""
 
-    class Answer(BaseHTTPRequestHandler):
+    class Answer(JsonHandler):
         def do_GET(self) -> None:
             self.say(HTTPStatus.NOT_FOUND if "/logs/" in self.path else HTTPStatus.OK, {"task_instances": [FAILED]})
 
         def do_POST(self) -> None:
             self.say(HTTPStatus.CREATED, {"access_token": "any"})
-
-        def say(self, status: HTTPStatus, found: object) -> None:
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(json.dumps(found).encode())
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
         threading.Thread(target=server.serve_forever).start()

@@ -1,13 +1,13 @@
 import fcntl
-import json
 import os
 import threading
 from collections.abc import Iterator
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from http_support import JsonHandler
 
 from leadmill import settings
 from leadmill.local import airflow_api, stack
@@ -40,17 +40,12 @@ def test_reset_removes_what_an_interrupted_up_left(root: Path) -> None:
 
 
 def test_an_airflow_that_does_not_know_our_password_is_not_ours(root: Path) -> None:
-    class OfAnotherCheckout(BaseHTTPRequestHandler):
+    class OfAnotherCheckout(JsonHandler):
         def do_GET(self) -> None:
             self.say(HTTPStatus.OK, {name: {"status": "healthy"} for name in airflow_api.COMPONENTS})
 
         def do_POST(self) -> None:
             self.say(HTTPStatus.UNAUTHORIZED, {"detail": "Invalid credentials"})
-
-        def say(self, status: HTTPStatus, found: object) -> None:
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(json.dumps(found).encode())
 
     with ThreadingHTTPServer(("127.0.0.1", 0), OfAnotherCheckout) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

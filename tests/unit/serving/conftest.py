@@ -1,3 +1,5 @@
+"""What these tests share."""
+
 import pytest
 
 from leadmill import errors
